@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A decoder for the few instructions that VBH must understand: stores to
+ * protected pages, stores to the local APIC, and moves to control and
+ * descriptor-table registers where the processor does not say what was moved.
+ * It knows these exactly and says -EINVAL to everything else.
+ */
+#ifndef CORE_DECODE_H
+#define CORE_DECODE_H
+
+#include <vbh/abi.h>
+#include "host.h"
+
+enum insn_op {
+	INSN_MOV_STORE_REG,	/* MOV r -> r/m: 88, 89 */
+	INSN_MOV_STORE_IMM,	/* MOV imm -> r/m: C6 /0, C7 /0 */
+	INSN_MOV_STORE_MOFFS,	/* MOV AL/rAX -> moffs: A2, A3 */
+	INSN_MOV_LOAD,		/* MOV r/m -> r: 8A, 8B */
+	INSN_MOVS,		/* A4, A5 */
+	INSN_STOS,		/* AA, AB */
+	INSN_XCHG,		/* 86, 87 */
+	INSN_ALU,		/* ADD OR AND SUB XOR r or imm -> r/m */
+	INSN_INC_DEC,		/* FE, FF /0 /1 */
+	INSN_NOT_NEG,		/* F6, F7 /2 /3 */
+	INSN_BIT,		/* BTS BTR BTC r or imm -> r/m */
+	INSN_CMPXCHG,		/* 0F B0, B1 */
+	INSN_XADD,		/* 0F C0, C1 */
+	INSN_MOVNTI,		/* 0F C3 */
+	INSN_MOV_TO_CR,		/* 0F 22 */
+	INSN_MOV_FROM_CR,	/* 0F 20 */
+	INSN_CLTS,		/* 0F 06 */
+	INSN_LMSW,		/* 0F 01 /6 */
+	INSN_LGDT, INSN_LIDT,	/* 0F 01 /2 /3, memory */
+	INSN_SGDT, INSN_SIDT,	/* 0F 01 /0 /1, memory */
+	INSN_LLDT, INSN_LTR,	/* 0F 00 /2 /3 */
+	INSN_RDMSR, INSN_WRMSR,	/* 0F 32, 0F 30 */
+	INSN_CPUID,		/* 0F A2 */
+	INSN_HYPERCALL,		/* 0F 01 C1, D9 */
+	INSN_XSETBV,		/* 0F 01 D1 */
+	INSN_INVD,		/* 0F 08 */
+};
+
+#define INSN_MAX		15
+#define INSN_NO_REG		0xff
+
+struct insn {
+	u8 op;			/* enum insn_op */
+	u8 len;			/* bytes, prefixes included */
+	u8 size;		/* operand in bytes: 1, 2, 4, 8 */
+	u8 addr_size;		/* 2, 4, 8 */
+	u8 sub;			/* ALU: the /digit or opcode >> 3 & 7; CR: its number; BIT, INC_DEC, NOT_NEG: /digit */
+	u8 reg;			/* register operand (enum vbh_reg), or INSN_NO_REG for an immediate */
+	bool high_byte;		/* reg is AH, CH, DH or BH (reg is then its parent's number) */
+	bool mem;		/* r/m is memory */
+	u8 rm;			/* register of r/m if !mem */
+	bool rm_high_byte;
+	bool rep, lock;
+	u8 seg;			/* segment number of the address: ES 0 ... GS 5 */
+	u8 base, index;		/* enum vbh_reg, VBH_REG_RIP, or INSN_NO_REG */
+	u8 scale;		/* 1, 2, 4, 8 */
+	s64 disp;		/* moffs: the address */
+	u64 imm;		/* sign-extended to 64 bits */
+};
+
+/*
+ * Decode the instruction that begins at bytes, of which n are readable, in a
+ * code segment whose default operand size is mode (2, 4, 8 bytes: VBH_REG_CS_MODE).
+ * -EINVAL: not one of the above, or a form of it that faults; -EFAULT: longer than n.
+ */
+int insn_decode(const u8 *bytes, u32 n, u32 mode, struct insn *insn);
+
+/* The linear address of insn's memory operand (insn->mem, or MOVS/STOS destination). */
+u64 insn_linear(struct vbh_vcpu *vcpu, const struct insn *insn);
+/* Reads the bytes at the vCPU's RIP into bytes; how many could be read, 0 to 15. */
+u32 insn_fetch(struct vbh_vcpu *vcpu, u8 bytes[INSN_MAX]);
+/* Move RIP past insn, as the mode wants it truncated. */
+void insn_advance(struct vbh_vcpu *vcpu, const struct insn *insn);
+
+/*
+ * One memory write of insn, as a value. old is what stands at the destination
+ * (size bytes). -EINVAL: not a store. For MOVS the source is read through the
+ * guest's tables: -EFAULT. Registers are not changed.
+ */
+int insn_store_value(struct vbh_vcpu *vcpu, const struct insn *insn, u64 old, u64 *new);
+/*
+ * The effect of the store on registers and flags (XCHG, XADD, CMPXCHG, ALU
+ * flags, RSI/RDI/RCX of a string instruction), and RIP past it, or on it
+ * again if a REP has more to do.
+ */
+void insn_store_retire(struct vbh_vcpu *vcpu, const struct insn *insn, u64 old, u64 new);
+
+#endif

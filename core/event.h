@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The event log: numbers records, chains their hashes, keeps them in the
+ * donated ring and counts what did not fit. Before a ring is donated the
+ * records are counted as lost. The caller holds the guest's lock.
+ */
+#ifndef CORE_EVENT_H
+#define CORE_EVENT_H
+
+#include <vbh/abi.h>
+
+struct vbh_guest;
+struct vbh_vcpu;
+
+struct event_log {
+	u64 ring_gpa;		/* 0: none yet */
+	u64 records;
+	u64 head, tail, lost;
+	u64 violations;
+	u64 from_user;		/* records since tail that CPL 3 caused */
+	u8 hash[VBH_HASH_LEN];	/* of the last record */
+};
+
+/* Prepare ev for vcpu: time, CPU, instruction, task, as far as they can be read. */
+void event_begin(struct vbh_vcpu *vcpu, struct vbh_event *ev, enum vbh_kind kind);
+/*
+ * Number, chain and store ev. Records caused by CPL 3 may fill half of the ring
+ * at most, so that a program can't hide what the kernel does.
+ */
+void event_commit(struct vbh_guest *guest, struct vbh_event *ev);
+/* VBH_HC_EVENT_RING and VBH_HC_EVENT_ACK. */
+int event_ring_set(struct vbh_guest *guest, u64 gpa, u64 len);
+int event_ack(struct vbh_guest *guest, u64 seq);
+
+#endif

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: LGPL-2.1 */
+/*
+ * The ABI between a protected kernel and the hypervisor that protects it, the
+ * same on bare metal and under KVM: the CPUID leaves, the hypercalls, and the
+ * structures they take.
+ *
+ * A hypercall is VMCALL on VMX and VMMCALL on SVM, from CPL 0 (from any other
+ * ring: #UD). Number in RAX, arguments in RBX, RCX, RDX, RSI; the result, or a
+ * negative Linux errno, comes back in RAX; no other register changes.
+ *
+ * A buffer is named by its guest-physical address. It must be ordinary memory
+ * of the guest, is read through the second stage, copied once and then checked.
+ * Reserved fields must be zero (-EINVAL). Nothing is applied by half.
+ */
+#ifndef VBH_ABI_H
+#define VBH_ABI_H
+
+#include <vbh/types.h>
+
+#define VBH_ABI_MAJOR		1
+#define VBH_ABI_MINOR		0
+#define VBH_ABI_VERSION		((VBH_ABI_MAJOR << 16) | VBH_ABI_MINOR)
+
+/*
+ * CPUID. The guest looks at each base from 0x40000000 to 0x4000ff00 in steps of
+ * 0x100 for the signature in EBX, ECX, EDX, as it does for any hypervisor.
+ *   base+0: EAX highest leaf; EBX, ECX, EDX the signature.
+ *   base+1: EAX VBH_ABI_VERSION; EBX VBH_FEAT_*; ECX enum vbh_body; EDX 0.
+ *   base+2: bits that can be pinned: EAX CR0, EBX CR4, ECX EFER, EDX the
+ *           descriptor-table registers, 1 << enum vbh_dtr.
+ *   base+3: limits: EAX regions, EBX MSR pins, ECX event records, EDX CPUs.
+ */
+#define VBH_CPUID_FIRST		0x40000000u
+#define VBH_CPUID_LAST		0x4000ff00u
+#define VBH_CPUID_STEP		0x100u
+#define VBH_CPUID_BARE_METAL	0x40000100u
+#define VBH_CPUID_SIG_EBX	0x56484256u	/* "VBHV" */
+#define VBH_CPUID_SIG_ECX	0x42564842u	/* "BHVB" */
+#define VBH_CPUID_SIG_EDX	0x48425648u	/* "HVBH" */
+#define VBH_CPUID_LEAVES	4u
+
+#define VBH_FEAT_EXEC_SPLIT	(1u << 0)	/* X for kernel and for user apart (MBEC, GMET) */
+#define VBH_FEAT_EXEC_ONLY	(1u << 1)	/* X without R can be expressed */
+#define VBH_FEAT_HOTPLUG	(1u << 2)	/* VBH_HC_CPU: a CPU may go and come back */
+#define VBH_FEAT_STOP		(1u << 3)	/* VBH_HC_STOP exists in this body */
+
+enum vbh_body {
+	VBH_BODY_BARE_METAL = 1,
+	VBH_BODY_KVM = 2,
+	VBH_BODY_TEST = 3,
+};
+
+/* Descriptor-table registers, in the order of the two instruction groups. */
+enum vbh_dtr {
+	VBH_DTR_GDTR,
+	VBH_DTR_IDTR,
+	VBH_DTR_LDTR,
+	VBH_DTR_TR,
+	VBH_NR_DTR,
+};
+
+/*
+ * Hypercall numbers. KVM's own are small, Heki's and LVBS's proposals stay
+ * below 0x1000; these begin with the letters "VBH".
+ */
+#define VBH_HC_BASE		0x56424800u
+#define VBH_HC(n)		(VBH_HC_BASE + (n))
+
+/* VBH_HC_STATUS(gpa of struct vbh_status, len): fill it. */
+#define VBH_HC_STATUS		VBH_HC(0)
+/*
+ * VBH_HC_STATS(gpa of struct vbh_stats, len, cpu): the counters of one CPU.
+ * -ENOENT: no such CPU.
+ */
+#define VBH_HC_STATS		VBH_HC(1)
+/* VBH_HC_FACTS(gpa of struct vbh_facts, len): before the seal only (-EPERM). */
+#define VBH_HC_FACTS		VBH_HC(2)
+/*
+ * VBH_HC_EVENT_RING(gpa, len): donate the event ring, once (-EEXIST), page
+ * aligned, VBH_RING_MIN to VBH_RING_MAX bytes. The guest keeps read access.
+ */
+#define VBH_HC_EVENT_RING	VBH_HC(3)
+/*
+ * VBH_HC_EVENT_ACK(seq): records below seq have been read and may be replaced.
+ * Never goes back; -EINVAL beyond the head.
+ */
+#define VBH_HC_EVENT_ACK	VBH_HC(4)
+/*
+ * VBH_HC_REGION_ADD(gpa of struct vbh_region[], count): protect, all of them
+ * or none. At most VBH_MAX_BATCH. -ENOSPC: out of regions or tables.
+ */
+#define VBH_HC_REGION_ADD	VBH_HC(5)
+/*
+ * VBH_HC_REGION_DEL(tag): remove every region with that tag. Before the seal
+ * only (-EPERM); tag 0 can't be removed (-EINVAL); -ENOENT: nothing has it.
+ */
+#define VBH_HC_REGION_DEL	VBH_HC(6)
+/*
+ * VBH_HC_PIN(gpa of struct vbh_pin[], count): the named bits keep the value
+ * that each CPU has now. All or none; there is no unpin.
+ */
+#define VBH_HC_PIN		VBH_HC(7)
+/*
+ * VBH_HC_RULE(enum vbh_kind, enum vbh_rule): what happens on a violation that
+ * belongs to no region or pin. After the seal only to a stronger rule (-EPERM).
+ */
+#define VBH_HC_RULE		VBH_HC(8)
+/*
+ * VBH_HC_KEY(gpa of 32 bytes, 32): the SHA-256 of the key that alone can stop a
+ * sealed hypervisor. Before the seal only (-EPERM). All zero: no key exists.
+ */
+#define VBH_HC_KEY		VBH_HC(9)
+/* VBH_HC_SEAL(): from now on everything only tightens. -EALREADY. */
+#define VBH_HC_SEAL		VBH_HC(10)
+/*
+ * VBH_HC_UNLOCK(gpa, len): show the key, at most VBH_KEY_MAX bytes. -EACCES: a
+ * wrong one; -EAGAIN: too soon after a wrong one (the delay doubles with each).
+ */
+#define VBH_HC_UNLOCK		VBH_HC(11)
+/*
+ * VBH_HC_STOP(): this CPU leaves guest mode and returns from the call natively,
+ * with 0. Before the seal, or after an UNLOCK; else -EPERM. The caller runs it
+ * on every CPU. Bare metal only.
+ */
+#define VBH_HC_STOP		VBH_HC(12)
+/*
+ * VBH_HC_CPU(enum vbh_cpu_op, argument): about the calling CPU.
+ */
+#define VBH_HC_CPU		VBH_HC(13)
+#define VBH_HC_NR		14
+
+enum vbh_cpu_op {
+	VBH_CPU_CURRENT,	/* argument: linear address of this CPU's `current` pointer */
+	VBH_CPU_PARK,		/* going offline: an INIT for it is honest until it starts again */
+};
+
+#define VBH_MAX_BATCH		256u
+#define VBH_KEY_MAX		4096u
+#define VBH_HASH_LEN		32u
+#define VBH_MAX_MSR_PINS	64u
+
+/* What happens on a violation, from the weakest to the strongest. */
+enum vbh_rule {
+	VBH_RULE_LOG = 1,	/* it happens, and is recorded */
+	VBH_RULE_DENY = 2,	/* the instruction faults */
+	VBH_RULE_PANIC = 3,	/* the machine stops */
+};
+
+/* Rights in the second stage. */
+#define VBH_R			(1u << 0)
+#define VBH_W			(1u << 1)
+#define VBH_X			(1u << 2)	/* execute in supervisor mode */
+#define VBH_XU			(1u << 3)	/* execute in user mode */
+#define VBH_RWX			(VBH_R | VBH_W | VBH_X | VBH_XU)
+
+enum vbh_region_kind {
+	VBH_REGION_HYPERVISOR = 1,	/* the hypervisor's own memory; a guest can't ask for it */
+	VBH_REGION_APIC,		/* the local APIC's page; likewise */
+	VBH_REGION_RING,		/* the event ring; likewise */
+	VBH_REGION_KERNEL_TEXT,
+	VBH_REGION_KERNEL_RODATA,
+	VBH_REGION_IDT,
+	VBH_REGION_VDSO,
+	VBH_REGION_MODULE_TEXT,
+	VBH_REGION_MODULE_RODATA,
+	VBH_REGION_TRAMPOLINE,		/* where a CPU starts after SIPI */
+	VBH_REGION_OTHER,
+	VBH_NR_REGION_KINDS,
+};
+
+/* Until the seal, the kernel's own text_poke may write here. */
+#define VBH_REGION_F_PATCHABLE	(1u << 0)
+
+/* A range of guest-physical pages. Where regions overlap, the intersection holds. */
+struct vbh_region {
+	__u64 gpa;		/* page aligned */
+	__u64 len;		/* bytes, a multiple of the page size, not 0 */
+	__u32 rights;		/* VBH_R ... VBH_XU that remain */
+	__u32 tag;		/* names a group for VBH_HC_REGION_DEL; 0: permanent */
+	__u16 kind;		/* enum vbh_region_kind */
+	__u8 rule;		/* enum vbh_rule */
+	__u8 flags;		/* VBH_REGION_F_* */
+	__u32 reserved;
+};
+
+enum vbh_pin_type {
+	VBH_PIN_CR0 = 1,
+	VBH_PIN_CR4,
+	VBH_PIN_EFER,
+	VBH_PIN_MSR,		/* index: the MSR */
+	VBH_PIN_DTR,		/* index: enum vbh_dtr; mask: all ones */
+};
+
+struct vbh_pin {
+	__u32 type;		/* enum vbh_pin_type */
+	__u32 index;		/* MSR number or enum vbh_dtr; else 0 */
+	__u64 mask;		/* bits that may no longer change, not 0 */
+	__u8 rule;		/* enum vbh_rule */
+	__u8 reserved[7];
+};
+
+/* What only the kernel knows; used to describe events and to tell its own patching. */
+struct vbh_facts {
+	__u32 size;		/* sizeof(struct vbh_facts) */
+	__u32 task_comm;	/* offsetof(struct task_struct, comm) */
+	__u32 task_pid;		/* offsetof(struct task_struct, pid) */
+	__u32 reserved;
+	__u64 kernel_cr3;	/* guest-physical address of the kernel's own top-level table */
+	__u64 poking_cr3;	/* the same for poking_mm, through which text_poke writes */
+};
+
+enum vbh_state {
+	VBH_STATE_OPEN = 1,	/* running, not sealed */
+	VBH_STATE_SEALED,
+	VBH_STATE_UNLOCKED,	/* sealed, and the key has been shown: may stop */
+};
+
+struct vbh_status {
+	__u32 size;
+	__u32 abi;		/* VBH_ABI_VERSION */
+	__u32 state;		/* enum vbh_state */
+	__u32 body;		/* enum vbh_body */
+	__u32 cpus;
+	__u32 regions;
+	__u32 pins;
+	__u32 features;		/* VBH_FEAT_* */
+	__u64 memory;		/* bytes that the hypervisor holds */
+	__u64 memory_free;	/* of them, in its pool */
+	__u64 events;		/* recorded so far */
+	__u64 events_lost;	/* not recorded, because the ring was full */
+	__u64 violations;
+	char vendor[8];		/* "svm", "vmx" */
+	__u8 has_key;
+	__u8 reserved[7];
+};
+
+/* Exits by neutral reason, the same on both vendors. */
+enum vbh_exit {
+	VBH_EXIT_CPUID,
+	VBH_EXIT_MSR_READ,
+	VBH_EXIT_MSR_WRITE,
+	VBH_EXIT_CR_WRITE,
+	VBH_EXIT_DTR,
+	VBH_EXIT_XSETBV,
+	VBH_EXIT_HYPERCALL,
+	VBH_EXIT_VIRT_INSN,	/* VMX and SVM instructions, GETSEC */
+	VBH_EXIT_MEMORY,	/* second-stage violation */
+	VBH_EXIT_APIC,		/* of these, on the local APIC's page */
+	VBH_EXIT_NMI,
+	VBH_EXIT_NMI_WINDOW,
+	VBH_EXIT_INIT,
+	VBH_EXIT_SIPI,
+	VBH_EXIT_INVD,
+	VBH_EXIT_TASK_SWITCH,
+	VBH_EXIT_TRIPLE_FAULT,
+	VBH_EXIT_BAD_STATE,	/* the guest loaded state that no processor would take */
+	VBH_EXIT_OTHER,
+	VBH_NR_EXITS,
+};
+
+struct vbh_stats {
+	__u32 size;
+	__u32 cpu;
+	__u64 exits[VBH_NR_EXITS];
+	__u64 flushes;		/* second-stage flushes on this CPU */
+	__u64 kicks;		/* NMIs sent to this CPU to make it flush */
+};
+
+/* What an event is about. */
+enum vbh_kind {
+	VBH_KIND_NONE,
+	/* violations */
+	VBH_KIND_WRITE,		/* write to a protected page; detail: region kind */
+	VBH_KIND_READ,
+	VBH_KIND_EXEC,
+	VBH_KIND_HYPERVISOR,	/* write or fetch on the hypervisor's memory */
+	VBH_KIND_CR,		/* pinned bit; detail: 0 or 4 */
+	VBH_KIND_MSR,		/* pinned MSR, EFER too; detail: its number */
+	VBH_KIND_DTR,		/* detail: enum vbh_dtr */
+	VBH_KIND_VIRT_INSN,	/* VMX or SVM instruction, or an MSR of theirs (detail) */
+	VBH_KIND_HYPERCALL,	/* refused; detail: number - VBH_HC_BASE or ~0; new: -errno */
+	VBH_KIND_INIT,		/* INIT or SIPI to a CPU that had not parked; detail: target */
+	VBH_KIND_KEY,		/* wrong key, or too soon */
+	VBH_KIND_INTERNAL,	/* the hypervisor could not do what it should; detail says */
+	VBH_NR_VIOLATIONS,
+	/* notes: no rule is consulted */
+	VBH_KIND_START = 32,
+	VBH_KIND_SEAL,
+	VBH_KIND_UNLOCK,
+	VBH_KIND_STOP,
+	VBH_KIND_PATCH,		/* honest patching before the seal */
+	VBH_KIND_CPU,		/* CPU parked (new 0) or started (new 1) */
+	VBH_KIND_END,
+};
+
+/* What was done. */
+enum vbh_action {
+	VBH_ACTION_NOTED = 0,
+	VBH_ACTION_LOGGED,
+	VBH_ACTION_DENIED,
+	VBH_ACTION_STOPPED,
+};
+
+#define VBH_EVENT_F_GLA		(1u << 0)	/* gla is valid */
+#define VBH_EVENT_F_VALUES	(1u << 1)	/* old and new are valid */
+#define VBH_EVENT_F_TASK	(1u << 2)	/* pid and comm are valid */
+#define VBH_EVENT_F_GPA		(1u << 3)	/* gpa is valid */
+#define VBH_EVENT_F_UNDECODED	(1u << 4)	/* the instruction was not understood */
+
+/* One record of the ring; 256 bytes, little-endian. */
+struct vbh_event {
+	__u64 seq;		/* from 0, no gaps but those counted as lost */
+	__u64 tsc;		/* this CPU's TSC */
+	__u32 cpu;
+	__u32 vm;		/* 0 but on a KVM host */
+	__u16 kind;		/* enum vbh_kind */
+	__u8 rule;		/* enum vbh_rule, or 0 for a note */
+	__u8 action;		/* enum vbh_action */
+	__u32 flags;		/* VBH_EVENT_F_* */
+	__u32 detail;
+	__s32 pid;
+	char comm[16];
+	__u64 rip;
+	__u64 gpa;
+	__u64 gla;
+	__u64 old_value;
+	__u64 new_value;
+	__u64 cr3;
+	__u8 cpl;
+	__u8 insn_len;		/* bytes of insn that are valid, 0 to 15 */
+	__u8 insn[15];
+	__u8 width;		/* bytes of old and new that count, 0 to 8 */
+	__u8 reserved[94];
+	__u64 lost;		/* records lost before this one, in all */
+	__u8 hash[VBH_HASH_LEN];	/* SHA-256 of the last hash and of this record up to here */
+};
+
+#define VBH_RING_MAGIC		0x474e495248425600ull
+#define VBH_RING_MIN		8192ull
+#define VBH_RING_MAX		(16ull << 20)
+
+/*
+ * The ring: this header in its first page, records from its second on. Record
+ * seq stands in slot seq % records. The guest reads head, then the records. A
+ * full ring (head - tail == records) keeps what it has, and counts.
+ */
+struct vbh_ring {
+	__u64 magic;
+	__u32 version;		/* VBH_ABI_VERSION */
+	__u32 record_size;
+	__u64 records;
+	__u64 head;		/* seq of the next record */
+	__u64 tail;		/* acknowledged up to here */
+	__u64 lost;
+};
+
+#define VBH_STATIC_ASSERT(e)	_Static_assert(e, #e)
+VBH_STATIC_ASSERT(sizeof(struct vbh_region) == 32);
+VBH_STATIC_ASSERT(sizeof(struct vbh_pin) == 24);
+VBH_STATIC_ASSERT(sizeof(struct vbh_facts) == 32);
+VBH_STATIC_ASSERT(sizeof(struct vbh_status) == 88);
+VBH_STATIC_ASSERT(sizeof(struct vbh_stats) == 8 + 8 * (VBH_NR_EXITS + 2));
+VBH_STATIC_ASSERT(sizeof(struct vbh_event) == 256);
+VBH_STATIC_ASSERT(sizeof(struct vbh_ring) == 48);
+
+#endif
