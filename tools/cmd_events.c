@@ -236,7 +236,7 @@ static void take(struct reader *r, const struct vbh_event *ev)
 		r->broken = true;
 	if (ev->seq < r->q.since || (r->q.kind != UINT32_MAX && ev->kind != r->q.kind))
 		return;
-	if (r->keeping)
+	if (r->keeping && r->q.last)
 		r->kept[r->nr_kept++ % r->q.last] = *ev;
 	else
 		print_event(r, ev);
@@ -380,6 +380,7 @@ static int parse_options(int argc, char **argv, struct query *q)
 int cmd_events(int argc, char **argv)
 {
 	struct reader r = { .q = { .kind = UINT32_MAX } };
+	struct vbh_event *kept = NULL;
 	int err, code = parse_options(argc, argv, &r.q);
 
 	if (code)
@@ -393,16 +394,17 @@ int cmd_events(int argc, char **argv)
 		goto out;
 	}
 	if (r.q.last) {
-		r.kept = calloc(r.q.last, sizeof(*r.kept));
-		if (!r.kept) {
+		kept = calloc(r.q.last, sizeof(*kept));
+		if (!kept) {
 			code = complain(EXIT_FAILED, "out of memory");
 			goto out;
 		}
+		r.kept = kept;
 		r.keeping = true;
 	}
 	code = run(&r);
 out:
-	free(r.kept);
+	free(kept);
 	vbh_close(r.vbh);
 	return code;
 }

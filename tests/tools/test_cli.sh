@@ -329,6 +329,52 @@ output() {
 	claim "a reader that goes away is no error to speak of" 0 "TIME*" ""
 }
 
+# What the completion offers after these words, of which the last is being typed.
+offers() {
+	COMP_WORDS=(vbhctl "$@")
+	COMP_CWORD=$#
+	COMP_LINE="${COMP_WORDS[*]}"
+	COMP_POINT=${#COMP_LINE}
+	COMPREPLY=()
+	_vbhctl
+	out="${COMPREPLY[*]}"
+	code=0
+	err=
+}
+
+completion() {
+	local lib=/usr/share/bash-completion/bash_completion kinds
+
+	if [ ! -e $lib ]; then
+		report "completion # SKIP bash-completion is not installed" 1
+		return
+	fi
+	shopt -s progcomp
+	set +u
+	# shellcheck disable=SC1090,SC1091
+	. $lib
+	# shellcheck disable=SC1091
+	. "$here/../../tools/completion/vbhctl"
+	offers st
+	claim "completion of a command" 0 "start stop status stats"
+	offers -j policy ""
+	claim "completion of a subcommand" 0 "show check"
+	offers start --p
+	claim "completion of an option" 0 "--policy"
+	offers policy check policy.c
+	claim "completion of a file" 0 "policy.conf"
+	offers events --kind ""
+	kinds=$out
+	for k in $kinds; do
+		FAKE_STATE=open run events --kind "$k"
+		[ $code = 0 ] || break
+	done
+	claim "every kind that completion offers exists" 0 "" ""
+	[ "$(wc -w <<<"$kinds")" = 18 ]
+	report "and it offers all of them" $((!$?))
+	set -u
+}
+
 usage_errors
 help_and_version
 status
@@ -338,5 +384,6 @@ policies
 events
 stats
 output
+completion
 echo "1..$tests"
 [ $failures = 0 ]
