@@ -76,7 +76,7 @@ struct hv_caps {
 	u8 phys_bits;
 	bool s2_1g, s2_exec_only, exec_split;
 	bool nrips;		/* exits tell the next RIP */
-	bool x2apic_at_receiver;	/* INIT exits and wait-for-SIPI can be used */
+	bool init_exits;	/* INIT and SIPI exit at the receiver */
 };
 
 struct hv_vendor {
