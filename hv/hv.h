@@ -145,6 +145,7 @@ void *hv_va(u64 pa);		/* of pool pages: page tables */
 /* mm.c: the hypervisor's own address space. */
 int mm_init(void);
 void *window_map(struct hv_cpu *cpu, enum hv_window slot, u64 pa, bool uncached);
+u64 mm_exit_tables(struct hv_cpu *cpu, u64 cr3);
 
 /* exit.c: after a slow exit; returns when the guest is to be entered. */
 void hv_exit(struct hv_cpu *cpu);
@@ -182,6 +183,7 @@ enum hv_act apic_icr(struct hv_cpu *cpu, u64 icr, bool x2apic);
 
 /* smp.c: making other CPUs notice. */
 void smp_flush(void);
+void smp_halt_others(void);
 void smp_halt(void) __noreturn;
 void smp_kick(struct hv_cpu *target);
 

@@ -74,6 +74,7 @@ struct vm_exit {
 
 struct hv_caps {
 	u8 phys_bits;
+	u8 s2_levels;		/* depth of the second stage: 4 or 5 */
 	bool s2_1g, s2_exec_only, exec_split;
 	bool nrips;		/* exits tell the next RIP */
 	bool init_exits;	/* INIT and SIPI exit at the receiver */
