@@ -12,6 +12,7 @@
 
 #include <vbh/launch.h>
 #include "vendor.h"
+#include "../core/errno.h"
 
 /* Linear layout, all in the top-level slots of VBH_IMAGE_BASE. */
 #define HV_CHUNKS		VBH_IMAGE_BASE			/* chunk i at + i * VBH_CHUNK */
@@ -59,7 +60,7 @@ struct hv_cpu {
 
 	bool nmi_pending;	/* Linux has to get one */
 	bool mc_pending;
-	bool leaving;		/* VBH_HC_STOP was granted */
+	bool injected;		/* the entry to come delivers an event already */
 
 	u64 exits[VBH_NR_EXITS];
 	u64 flushes, kicks;
@@ -127,6 +128,7 @@ static inline void spin_unlock(u32 *lock)
 enum hv_act {
 	HV_RESUME,		/* enter again as it is */
 	HV_ADVANCE,		/* the instruction is done */
+	HV_DONE,		/* likewise, and RIP is past it already */
 	HV_GP,
 	HV_UD,
 	HV_HALT,
@@ -157,8 +159,26 @@ void hv_tail(struct hv_cpu *cpu);
 
 /* launch.c */
 void hv_capture(struct hv_linux *st);
-void hv_return(struct hv_linux *st) __noreturn;
+
+/*
+ * return.c: natively back to Linux with the state st, on tables of ours that
+ * hold Linux's kernel half. With an error: its text goes to params. The second
+ * form takes a launched CPU out of guest mode first, with 0 in RAX.
+ */
+void hv_return(struct hv_cpu *cpu, struct hv_linux *st, struct vbh_launch *params,
+	       const char *error) __noreturn;
 void hv_leave(struct hv_cpu *cpu) __noreturn;
+
+/* msr.c, cr.c, dt.c: handlers, and the MSRs that always exit on writes. */
+void msr_init(void);
+enum hv_act msr_read(struct hv_cpu *cpu, struct vm_exit *exit);
+enum hv_act msr_write(struct hv_cpu *cpu, struct vm_exit *exit);
+enum hv_act cr_write(struct hv_cpu *cpu, struct vm_exit *exit);
+enum hv_act dt_access(struct hv_cpu *cpu, struct vm_exit *exit);
+/* A core verdict as an action; allow is what VBH_ALLOW becomes. */
+enum hv_act hv_verdict(enum vbh_verdict v, enum hv_act allow);
+/* Decode the instruction at RIP; false if it is none that core/decode.h knows. */
+bool hv_decode(struct hv_cpu *cpu, struct insn *insn);
 
 /* stage2.c */
 int stage2_init(void);
@@ -176,7 +196,8 @@ u8 mtrr_type(u64 pa, u64 *end);
 int walk_guest(struct hv_cpu *cpu, u64 cr3, u64 gva, u64 *gpa);
 
 /* apic.c: NMIs to others, and ICR writes of the guest. */
-void apic_init(void);
+int apic_init(void);
+void apic_cpu_init(struct hv_cpu *cpu);
 void apic_send_nmi(struct hv_cpu *cpu, u32 apic_id);
 enum hv_act apic_store(struct hv_cpu *cpu, struct vm_exit *exit);
 enum hv_act apic_icr(struct hv_cpu *cpu, u64 icr, bool x2apic);
@@ -190,6 +211,8 @@ void smp_kick(struct hv_cpu *target);
 /* trap.c, trap.S */
 void trap_init(void);
 void trap_load(struct hv_cpu *cpu);
+/* This CPU took an NMI: somebody's kick, or one for Linux. */
+void trap_nmi(struct hv_cpu *cpu);
 /* An NMI that is latched comes in now, through our own gate (SVM). */
 void trap_open_nmi(void);
 
