@@ -7,7 +7,7 @@
 
 void core_cpuid(const struct vbh_guest *guest, u32 base, u32 leaf, u32 regs[4])
 {
-	regs[0] = regs[1] = regs[2] = regs[3] = 0;
+	memset(regs, 0, 4 * sizeof(*regs));
 	switch (leaf - base) {
 	case 0:
 		regs[0] = base + VBH_CPUID_LEAVES - 1;

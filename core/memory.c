@@ -24,18 +24,6 @@ static bool is_string(const struct insn *insn)
 	return insn->op == INSN_MOVS || insn->op == INSN_STOS;
 }
 
-/* A REP that has nothing left to do stores nothing, and would not have exited. */
-static bool rep_done(struct vbh_vcpu *vcpu, const struct insn *insn)
-{
-	u64 rcx = host_reg(vcpu, VBH_REG_RCX);
-
-	if (!insn->rep || !is_string(insn))
-		return false;
-	if (insn->addr_size < 8)
-		rcx &= (1ull << (8 * insn->addr_size)) - 1;
-	return !rcx;
-}
-
 /* The linear and physical place of the next store of s->insn. */
 static int store_place(struct vbh_vcpu *vcpu, struct store *s)
 {
@@ -117,8 +105,6 @@ static int store_decode(struct vbh_vcpu *vcpu, const struct vbh_access *a,
 		return err;
 	if (!same_page(a->gpa, s->gpa[0]) && !(s->len[1] && same_page(a->gpa, s->gpa[1])))
 		return -EINVAL;
-	if (rep_done(vcpu, &s->insn))
-		return -EINVAL;
 	if (ev->cpl == 3 && (s->len[1] || s->insn.op == INSN_MOVS))
 		return -EINVAL;
 
@@ -135,7 +121,7 @@ static bool store_next(struct vbh_vcpu *vcpu, struct store *s)
 {
 	u64 gla = s->gla + s->insn.size, gpa = s->gpa[0] + s->insn.size;
 
-	if (rep_done(vcpu, &s->insn) || store_place(vcpu, s) || s->len[1])
+	if (store_place(vcpu, s) || s->len[1])
 		return false;
 	if (s->gla != gla || s->gpa[0] != gpa || !(gpa & ~PAGE_MASK))
 		return false;
@@ -252,7 +238,7 @@ static enum vbh_verdict on_write(struct vbh_vcpu *vcpu, const struct vbh_access 
 	}
 	if (possible && (patch || rule == VBH_RULE_LOG) && store_perform(vcpu, &s, &ev)) {
 		ev.flags |= VBH_EVENT_F_UNDECODED;
-		possible = patch = false;
+		possible = false;
 	}
 
 	if (patch && possible) {
