@@ -25,12 +25,10 @@
 #define WIDE	(1u << 11)	/* eight bytes in 64-bit mode, whatever prefixes say */
 #define NOSIZE	(1u << 12)	/* no explicit operand */
 #define LOCKED	(1u << 13)	/* LOCK is good if r/m is memory */
-#define NOREP	(1u << 14)	/* F2 and F3 would make it another instruction */
-#define NO66	(1u << 15)	/* and so would 66 */
-#define NO64	(1u << 16)	/* not in 64-bit mode */
+#define PLAIN	(1u << 14)	/* 66, F2 or F3 make it another instruction, or none */
+#define NO64	(1u << 15)	/* not in 64-bit mode */
 
 #define ANY_RM	(MODRM | GROUP | EXACT | CREG)
-#define SYSTEM	(NOREP | NO66 | NOSIZE)
 
 struct row {
 	u16 opcode;		/* 0x100: after 0F */
@@ -65,24 +63,24 @@ static const struct row rows[] = {
 	{ 0x1ba, ONE, INSN_BIT, 0xe0, GROUP | IMM8 | LOCKED },
 	{ 0x1b0, PAIR, INSN_CMPXCHG, 0, MODRM | BYTE | LOCKED },
 	{ 0x1c0, PAIR, INSN_XADD, 0, MODRM | BYTE | LOCKED },
-	{ 0x1c3, ONE, INSN_MOVNTI, 0, MODRM | MEM | NOREP | NO66 },
-	{ 0x122, ONE, INSN_MOV_TO_CR, 0, CREG | WIDE | NOREP },
-	{ 0x120, ONE, INSN_MOV_FROM_CR, 0, CREG | WIDE | NOREP },
-	{ 0x106, ONE, INSN_CLTS, 0, SYSTEM },
-	{ 0x101, ONE, INSN_LMSW, 0x40, GROUP | WORD | NOREP },
-	{ 0x101, ONE, INSN_LGDT, 0x04, GROUP | MEM | WIDE | NOREP },
-	{ 0x101, ONE, INSN_LIDT, 0x08, GROUP | MEM | WIDE | NOREP },
-	{ 0x101, ONE, INSN_SGDT, 0x01, GROUP | MEM | WIDE | NOREP },
-	{ 0x101, ONE, INSN_SIDT, 0x02, GROUP | MEM | WIDE | NOREP },
-	{ 0x100, ONE, INSN_LLDT, 0x04, GROUP | WORD | NOREP },
-	{ 0x100, ONE, INSN_LTR, 0x08, GROUP | WORD | NOREP },
-	{ 0x132, ONE, INSN_RDMSR, 0, SYSTEM },
-	{ 0x130, ONE, INSN_WRMSR, 0, SYSTEM },
-	{ 0x1a2, ONE, INSN_CPUID, 0, SYSTEM },
-	{ 0x101, ONE, INSN_HYPERCALL, 0xc1, EXACT | SYSTEM },
-	{ 0x101, ONE, INSN_HYPERCALL, 0xd9, EXACT | SYSTEM },
-	{ 0x101, ONE, INSN_XSETBV, 0xd1, EXACT | SYSTEM },
-	{ 0x108, ONE, INSN_INVD, 0, SYSTEM },
+	{ 0x1c3, ONE, INSN_MOVNTI, 0, MODRM | MEM | PLAIN },
+	{ 0x122, ONE, INSN_MOV_TO_CR, 0, CREG | WIDE },
+	{ 0x120, ONE, INSN_MOV_FROM_CR, 0, CREG | WIDE },
+	{ 0x106, ONE, INSN_CLTS, 0, NOSIZE },
+	{ 0x101, ONE, INSN_LMSW, 0x40, GROUP | WORD },
+	{ 0x101, ONE, INSN_LGDT, 0x04, GROUP | MEM | WIDE },
+	{ 0x101, ONE, INSN_LIDT, 0x08, GROUP | MEM | WIDE },
+	{ 0x101, ONE, INSN_SGDT, 0x01, GROUP | MEM | WIDE },
+	{ 0x101, ONE, INSN_SIDT, 0x02, GROUP | MEM | WIDE },
+	{ 0x100, ONE, INSN_LLDT, 0x04, GROUP | WORD },
+	{ 0x100, ONE, INSN_LTR, 0x08, GROUP | WORD },
+	{ 0x132, ONE, INSN_RDMSR, 0, NOSIZE },
+	{ 0x130, ONE, INSN_WRMSR, 0, NOSIZE },
+	{ 0x1a2, ONE, INSN_CPUID, 0, NOSIZE },
+	{ 0x101, ONE, INSN_HYPERCALL, 0xc1, EXACT | PLAIN | NOSIZE },
+	{ 0x101, ONE, INSN_HYPERCALL, 0xd9, EXACT | PLAIN | NOSIZE },
+	{ 0x101, ONE, INSN_XSETBV, 0xd1, EXACT | PLAIN | NOSIZE },
+	{ 0x108, ONE, INSN_INVD, 0, NOSIZE },
 };
 
 #define SEG_ES		0
@@ -263,9 +261,7 @@ static int check_prefixes(const struct text *t, const struct row *row, u32 modrm
 {
 	if (row->form & NO64 && t->mode == 8)
 		return -EINVAL;
-	if (row->form & NOREP && t->rep)
-		return -EINVAL;
-	if (row->form & NO66 && t->opsize)
+	if (row->form & PLAIN && (t->rep || t->opsize))
 		return -EINVAL;
 	if (t->lock && (!(row->form & LOCKED) || modrm >> 6 == 3))
 		return -EINVAL;
