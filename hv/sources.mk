@@ -6,5 +6,5 @@ hv-src := \
 	hv/pool.c hv/mm.c hv/pt.c hv/stage2.c hv/mtrr.c hv/walk.c \
 	hv/host.c hv/string.c hv/debug.c \
 	hv/svm/svm.c hv/svm/setup.c hv/svm/state.c hv/svm/exit.c
-include $(dir $(lastword $(MAKEFILE_LIST)))vmx/sources.mk
+-include $(dir $(lastword $(MAKEFILE_LIST)))vmx/sources.mk
 include $(dir $(lastword $(MAKEFILE_LIST)))../core/sources.mk
