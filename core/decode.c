@@ -15,7 +15,7 @@
 #define GROUP	(1u << 1)	/* a ModRM byte, whose reg field is part of the opcode */
 #define EXACT	(1u << 2)	/* the whole ModRM byte is part of the opcode (row->digits) */
 #define MEM	(1u << 3)	/* r/m must be memory */
-#define CREG	(1u << 4)	/* ModRM: reg a control register, r/m a register whatever mod says */
+#define CREG	(1u << 4)	/* ModRM: a control register, and a register whatever mod says */
 #define MOFFS	(1u << 5)	/* an address instead of ModRM */
 #define STRING	(1u << 6)	/* rDI, rSI and rAX are implied, and REP counts */
 #define IMM	(1u << 7)	/* immediate of operand size, at most 4 bytes */
@@ -78,7 +78,8 @@ static const struct row rows[] = {
 	{ 0x130, ONE, INSN_WRMSR, 0, NOSIZE },
 	{ 0x1a2, ONE, INSN_CPUID, 0, NOSIZE },
 	{ 0x101, ONE, INSN_HYPERCALL, 0xc1, EXACT | PLAIN | NOSIZE },
-	{ 0x101, ONE, INSN_HYPERCALL, 0xd9, EXACT | PLAIN | NOSIZE },
+	/* With F2 or F3, VMGEXIT; but only in an SEV-ES guest (APM 3, VMGEXIT). */
+	{ 0x101, ONE, INSN_HYPERCALL, 0xd9, EXACT | NOSIZE },
 	{ 0x101, ONE, INSN_XSETBV, 0xd1, EXACT | PLAIN | NOSIZE },
 	{ 0x108, ONE, INSN_INVD, 0, NOSIZE },
 };

@@ -55,7 +55,7 @@ struct insn {
 				 * immediate or nothing stands there; CR: the general register
 				 */
 	bool high_byte;		/* reg is AH, CH, DH or BH (reg is then its parent's number) */
-	bool mem;		/* there is a memory operand: r/m, moffs, or MOVS/STOS destination */
+	bool mem;		/* a memory operand: r/m, moffs, MOVS/STOS destination */
 	u8 rm;			/* register of r/m if !mem, or INSN_NO_REG */
 	bool rm_high_byte;
 	bool rep, lock;		/* rep: MOVS and STOS only, for F2 as for F3 */

@@ -120,20 +120,6 @@ static bool is_system(u32 op)
 	       op == INSN_HYPERCALL || op == INSN_XSETBV || op == INSN_INVD;
 }
 
-/* With F2 or F3, VMMCALL is VMGEXIT, of which Zydis 4.0 knows nothing. */
-static bool refused(const ZydisDecodedInstruction *z)
-{
-	u32 i;
-
-	for (i = 0; z->mnemonic == ZYDIS_MNEMONIC_VMMCALL && i < z->raw.prefix_count; i++) {
-		u8 prefix = z->raw.prefixes[i].value;
-
-		if (prefix == 0x66 || prefix == 0xf2 || prefix == 0xf3)
-			return true;
-	}
-	return false;
-}
-
 static u8 gpr(ZydisRegister reg, bool *high_byte)
 {
 	s32 id = ZydisRegisterGetId(reg);
@@ -195,7 +181,7 @@ static bool oracle(const struct decoded *d, u32 mode, struct insn *e)
 	u32 i, size;
 
 	memset(e, 0, sizeof(*e));
-	if (!classify(z, e) || refused(z))
+	if (!classify(z, e))
 		return false;
 	e->len = z->length;
 	e->size = want_size(z, e->op, mode);
