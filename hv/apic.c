@@ -7,6 +7,10 @@
  */
 #include "hv.h"
 
+#define APIC_TPR		0x080
+#define APIC_EOI		0x0b0
+#define APIC_ISR		0x100
+#define APIC_IRR		0x200
 #define APIC_ICR		0x300
 #define APIC_ICR2		0x310
 #define ICR_BUSY		BIT(12)
@@ -29,6 +33,49 @@ static volatile u32 *apic_reg(struct hv_cpu *cpu, u32 offset)
 static bool x2apic_on(void)
 {
 	return rdmsr(MSR_APIC_BASE) & APIC_BASE_X2APIC;
+}
+
+static u32 apic_read(struct hv_cpu *cpu, u32 offset)
+{
+	return x2apic_on() ? rdmsr(MSR_X2APIC + offset / 16) : *apic_reg(cpu, offset);
+}
+
+static void apic_write(struct hv_cpu *cpu, u32 offset, u32 value)
+{
+	if (x2apic_on())
+		wrmsr(MSR_X2APIC + offset / 16, value);
+	else
+		*apic_reg(cpu, offset) = value;
+}
+
+__used void apic_eoi(void)
+{
+	apic_write(this_cpu(), APIC_EOI, 0);
+}
+
+static bool any_bit(struct hv_cpu *cpu, u32 bitmap)
+{
+	u32 i;
+
+	for (i = 0; i < 8; i++)
+		if (apic_read(cpu, bitmap + i * 16))
+			return true;
+	return false;
+}
+
+/*
+ * INIT clears what the local APIC has pending and in service. Nothing but
+ * taking it does that here. Bounded: a device may go on sending.
+ */
+void apic_drain(struct hv_cpu *cpu)
+{
+	u32 i;
+
+	apic_write(cpu, APIC_TPR, 0);
+	for (i = 0; i < 256 && any_bit(cpu, APIC_ISR); i++)
+		apic_eoi();
+	for (i = 0; i < 256 && any_bit(cpu, APIC_IRR); i++)
+		hv.vendor->open_interrupts();
 }
 
 /* Keeps the upper half of the ICR, which the guest may just have written. */
