@@ -13,6 +13,12 @@
 #define APIC_IRR		0x200
 #define APIC_ICR		0x300
 #define APIC_ICR2		0x310
+#define APIC_LVTT		0x320
+#define APIC_LVT0		0x350
+#define APIC_LVT1		0x360
+#define APIC_LVTERR		0x370
+#define APIC_TMICT		0x380
+#define LVT_MASKED		BIT(16)
 #define ICR_BUSY		BIT(12)
 #define ICR_ASSERT		BIT(14)
 #define ICR_LEVEL		BIT(15)
@@ -64,13 +70,18 @@ static bool any_bit(struct hv_cpu *cpu, u32 bitmap)
 }
 
 /*
- * INIT clears what the local APIC has pending and in service. Nothing but
- * taking it does that here. Bounded: a device may go on sending.
+ * INIT masks the local interrupts, stops the timer, and clears what is pending
+ * and in service; only taking that does so here. Bounded: a device may go on
+ * sending.
  */
 void apic_drain(struct hv_cpu *cpu)
 {
+	static const u16 lvt[] = { APIC_LVTT, APIC_LVT0, APIC_LVT1, APIC_LVTERR };
 	u32 i;
 
+	for (i = 0; i < ARRAY_SIZE(lvt); i++)
+		apic_write(cpu, lvt[i], LVT_MASKED);
+	apic_write(cpu, APIC_TMICT, 0);
 	apic_write(cpu, APIC_TPR, 0);
 	for (i = 0; i < 256 && any_bit(cpu, APIC_ISR); i++)
 		apic_eoi();
