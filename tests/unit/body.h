@@ -47,7 +47,7 @@ struct body {
 		u64 value[BODY_CPUS];
 	} msrs[VBH_MAX_MSR_PINS + 8];
 	u32 nr_msrs;
-	u8 mem[BODY_MEM];
+	u8 mem[BODY_MEM] __attribute__((aligned(4096)));
 	u8 stage2[BODY_PAGES];	/* rights in force */
 	struct {
 		u64 cr3, gva, gpa;	/* gpa ~0: nothing there */
