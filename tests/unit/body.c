@@ -251,6 +251,7 @@ void body_code(const void *bytes, u32 len)
 {
 	memset(body->mem + AT_CODE, 0xcc, INSN_MAX);
 	memcpy(body->mem + AT_CODE, bytes, len);
+	body_set(0, VBH_REG_RIP, AT_CODE);
 }
 
 void body_check_stage2(void)

@@ -73,6 +73,7 @@ u64 body_get(u32 cpu, enum vbh_reg reg);
 void body_set_msr(u32 cpu, u32 msr, u64 value);
 /* Under cr3, the page of gva is that of gpa; ~0: it is not mapped. */
 void body_map(u64 cr3, u64 gva, u64 gpa);
+/* CPU 0 is about to execute these bytes. */
 void body_code(const void *bytes, u32 len);
 /* What the second stage should be for each page, and is. */
 void body_check_stage2(void);
