@@ -38,6 +38,7 @@ static void look(struct work_struct *work)
 	if (head != seen)
 		wake_up_interruptible(&waiters);
 	seen = head;
+	/* Who queues after this look finds the work idle, and starts it again. */
 	if (waitqueue_active(&waiters))
 		schedule_delayed_work(&look_work, msecs_to_jiffies(POLL_MS));
 }

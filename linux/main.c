@@ -10,6 +10,7 @@
 #include <linux/module.h>
 #include "vbh.h"
 
+/* One at a time: start, stop, seal, unlock, and modules that come and go. */
 DEFINE_MUTEX(vbh_mutex);
 enum vbh_mode vbh_mode;
 

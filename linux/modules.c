@@ -40,7 +40,7 @@ static struct guarded *find(const struct module *mod)
 
 /* Pages of vmalloc space one by one; the batch joins neighbours. */
 static int add_span(struct region_batch *batch, enum vbh_region_kind kind,
-		     const void *start, const void *end)
+		    const void *start, const void *end)
 {
 	const void *at;
 	int err;
@@ -62,17 +62,17 @@ static int add_module(struct region_batch *batch, const struct module *mod)
 	int err;
 
 	err = add_span(batch, VBH_REGION_MODULE_TEXT, core->base,
-			core->base + core->text_size);
+		       core->base + core->text_size);
 #ifdef CONFIG_MITIGATION_ITS
 	for (int i = 0; !err && i < mod->its_num_pages; i++)
 		err = add_span(batch, VBH_REGION_MODULE_TEXT,
-				mod->its_page_array[i],
-				mod->its_page_array[i] + PAGE_SIZE);
+			       mod->its_page_array[i],
+			       mod->its_page_array[i] + PAGE_SIZE);
 #endif
 	if (!err)
 		err = add_span(batch, VBH_REGION_MODULE_RODATA,
-				core->base + core->text_size,
-				core->base + core->ro_after_init_size);
+			       core->base + core->text_size,
+			       core->base + core->ro_after_init_size);
 	return err;
 }
 
@@ -174,7 +174,7 @@ int modules_start(struct vbh_why *why)
 	struct module *mod, *failed = NULL;
 	int err = 0;
 
-	mutex_lock(facts_module_mutex());
+	facts_lock_modules();
 	list_for_each_entry(mod, facts_modules(), list) {
 		if (mod->state != MODULE_STATE_LIVE)
 			continue;
@@ -186,7 +186,7 @@ int modules_start(struct vbh_why *why)
 	}
 	if (failed)
 		vbh_fail(why, err, "regions: module %s: %d", failed->name, err);
-	mutex_unlock(facts_module_mutex());
+	facts_unlock_modules();
 	return err;
 }
 
