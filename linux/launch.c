@@ -186,8 +186,6 @@ int launch_start(struct vbh_why *why)
 	struct rendezvous *r;
 	int err, tries = 10;
 
-	if (!cpumask_empty(&launched))
-		return vbh_fail(why, -EIO, "some CPUs are still in guest mode");
 	r = kmalloc(sizeof(*r), GFP_KERNEL);
 	space.params = kmalloc(sizeof(*space.params), GFP_KERNEL);
 	if (!r || !space.params) {

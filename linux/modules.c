@@ -22,6 +22,7 @@ struct guarded {
 	struct list_head list;
 	struct module *mod;
 	u32 tag;
+	bool regions;		/* there are some: the policy may want none */
 	bool held;
 };
 
@@ -108,17 +109,19 @@ static int protect(struct module *mod)
 	err = region_batch_begin(&batch, g->tag);
 	if (!err)
 		err = region_batch_end(&batch, add_module(&batch, mod));
+	g->regions = batch.sent;
 	if (err)
 		forget(g);
 	return err;
 }
 
-/* -ENOENT: the policy has no rule for either kind, so nothing was added. */
 static void unprotect(struct guarded *g)
 {
-	long err = vbh_hypercall(VBH_HC_REGION_DEL, g->tag, 0, 0, 0);
+	long err = 0;
 
-	if (err && err != -ENOENT)
+	if (g->regions)
+		err = vbh_hypercall(VBH_HC_REGION_DEL, g->tag, 0, 0, 0);
+	if (err)
 		pr_crit("the pages of module %s stay protected: %ld\n",
 			g->mod->name, err);
 	forget(g);

@@ -104,6 +104,7 @@ struct region_batch {
 	struct vbh_region *regions;
 	u32 nr;
 	u32 tag;
+	bool sent;		/* the hypervisor has regions with that tag */
 };
 
 /* The rules and the patching mode for every batch from now on. Locked. */
