@@ -7,8 +7,21 @@
  */
 #include "hv.h"
 
+#define APIC_TPR		0x080
+#define APIC_EOI		0x0b0
+#define APIC_SVR		0x0f0
+#define APIC_ISR		0x100
+#define APIC_IRR		0x200
 #define APIC_ICR		0x300
 #define APIC_ICR2		0x310
+#define APIC_LVTT		0x320
+#define APIC_LVT0		0x350
+#define APIC_LVT1		0x360
+#define APIC_LVTERR		0x370
+#define APIC_TMICT		0x380
+#define LVT_MASKED		BIT(16)
+#define SVR_RESET		0xff
+#define SVR_ENABLE		BIT(8)
 #define ICR_BUSY		BIT(12)
 #define ICR_ASSERT		BIT(14)
 #define ICR_LEVEL		BIT(15)
@@ -29,6 +42,57 @@ static volatile u32 *apic_reg(struct hv_cpu *cpu, u32 offset)
 static bool x2apic_on(void)
 {
 	return rdmsr(MSR_APIC_BASE) & APIC_BASE_X2APIC;
+}
+
+static u32 apic_read(struct hv_cpu *cpu, u32 offset)
+{
+	return x2apic_on() ? rdmsr(MSR_X2APIC + offset / 16) : *apic_reg(cpu, offset);
+}
+
+static void apic_write(struct hv_cpu *cpu, u32 offset, u32 value)
+{
+	if (x2apic_on())
+		wrmsr(MSR_X2APIC + offset / 16, value);
+	else
+		*apic_reg(cpu, offset) = value;
+}
+
+__used void apic_eoi(void)
+{
+	apic_write(this_cpu(), APIC_EOI, 0);
+}
+
+static bool any_bit(struct hv_cpu *cpu, u32 bitmap)
+{
+	u32 i;
+
+	for (i = 0; i < 8; i++)
+		if (apic_read(cpu, bitmap + i * 16))
+			return true;
+	return false;
+}
+
+/*
+ * INIT masks the local interrupts, stops the timer, and clears what is pending
+ * and in service; only taking that does so here. Bounded: a device may go on
+ * sending.
+ */
+void apic_drain(struct hv_cpu *cpu)
+{
+	static const u16 lvt[] = { APIC_LVTT, APIC_LVT0, APIC_LVT1, APIC_LVTERR };
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(lvt); i++)
+		apic_write(cpu, lvt[i], LVT_MASKED);
+	apic_write(cpu, APIC_TMICT, 0);
+	apic_write(cpu, APIC_TPR, 0);
+	/* Linux leaves it disabled by software, and then it delivers nothing. */
+	apic_write(cpu, APIC_SVR, SVR_RESET | SVR_ENABLE);
+	for (i = 0; i < 256 && any_bit(cpu, APIC_ISR); i++)
+		apic_eoi();
+	for (i = 0; i < 256 && any_bit(cpu, APIC_IRR); i++)
+		hv.vendor->open_interrupts();
+	apic_write(cpu, APIC_SVR, SVR_RESET);
 }
 
 /* Keeps the upper half of the ICR, which the guest may just have written. */

@@ -138,6 +138,8 @@ struct hv_vendor {
 	/* Bring the control block in line with new pins on this CPU (masks, intercepts). */
 	void (*pins_changed)(struct hv_cpu *cpu);
 
+	/* Let interrupts into our own gates for a moment (apic_drain()). */
+	void (*open_interrupts)(void);
 	/* INIT state, then real mode at page << 12. */
 	void (*reset)(struct hv_cpu *cpu);
 	void (*start)(struct hv_cpu *cpu, u8 page);

@@ -81,6 +81,7 @@
 #define MSR_MTRR_DEFTYPE	0x2ff
 #define MSR_VMX_FIRST		0x480
 #define MSR_VMX_LAST		0x493
+#define MSR_X2APIC		0x800
 #define MSR_X2APIC_ICR		0x830
 #define MSR_XSS			0xda0
 #ifndef MSR_EFER

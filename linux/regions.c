@@ -10,13 +10,13 @@
 
 /* What remains of each kind that this driver asks for. */
 static const u32 kind_rights[VBH_NR_REGION_KINDS] = {
-	[VBH_REGION_KERNEL_TEXT] = VBH_R | VBH_X,
+	[VBH_REGION_KERNEL_TEXT] = VBH_R | VBH_X | VBH_XU,
 	[VBH_REGION_KERNEL_RODATA] = VBH_R,
 	[VBH_REGION_IDT] = VBH_R,
-	[VBH_REGION_VDSO] = VBH_R | VBH_XU,	/* programs execute it */
-	[VBH_REGION_MODULE_TEXT] = VBH_R | VBH_X,
+	[VBH_REGION_VDSO] = VBH_R | VBH_X | VBH_XU,/* programs execute it */
+	[VBH_REGION_MODULE_TEXT] = VBH_R | VBH_X | VBH_XU,
 	[VBH_REGION_MODULE_RODATA] = VBH_R,
-	[VBH_REGION_TRAMPOLINE] = VBH_R | VBH_X,
+	[VBH_REGION_TRAMPOLINE] = VBH_R | VBH_X | VBH_XU,
 };
 
 static u8 kind_rule[VBH_NR_REGION_KINDS];

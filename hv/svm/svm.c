@@ -29,6 +29,11 @@ static const struct pt_format npt_format = {
 	.leaf = npt_leaf,
 };
 
+static void svm_open_interrupts(void)
+{
+	asm volatile("stgi; sti; nop; nop; nop; nop; cli; clgi" ::: "memory");
+}
+
 const struct hv_vendor svm_vendor = {
 	.name = "svm",
 	.s2 = &npt_format,
@@ -53,6 +58,7 @@ const struct hv_vendor svm_vendor = {
 	.flush = svm_flush,
 	.intercept_msr_write = svm_intercept_msr_write,
 	.pins_changed = svm_pins_changed,
+	.open_interrupts = svm_open_interrupts,
 	.reset = svm_reset,
 	.start = svm_start,
 };

@@ -189,9 +189,10 @@ int body_setup(void **state)
 	u32 i;
 
 	(void)state;
-	body = calloc(1, sizeof(*body));
+	body = aligned_alloc(4096, sizeof(*body));
 	if (!body)
 		return -1;
+	memset(body, 0, sizeof(*body));
 	memset(body->stage2, VBH_RWX, sizeof(body->stage2));
 	body->tsc = 1000000;
 	body->guest.body = VBH_BODY_TEST;
@@ -250,6 +251,7 @@ void body_code(const void *bytes, u32 len)
 {
 	memset(body->mem + AT_CODE, 0xcc, INSN_MAX);
 	memcpy(body->mem + AT_CODE, bytes, len);
+	body_set(0, VBH_REG_RIP, AT_CODE);
 }
 
 void body_check_stage2(void)

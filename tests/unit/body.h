@@ -47,7 +47,7 @@ struct body {
 		u64 value[BODY_CPUS];
 	} msrs[VBH_MAX_MSR_PINS + 8];
 	u32 nr_msrs;
-	u8 mem[BODY_MEM];
+	u8 mem[BODY_MEM] __attribute__((aligned(4096)));
 	u8 stage2[BODY_PAGES];	/* rights in force */
 	struct {
 		u64 cr3, gva, gpa;	/* gpa ~0: nothing there */
@@ -73,6 +73,7 @@ u64 body_get(u32 cpu, enum vbh_reg reg);
 void body_set_msr(u32 cpu, u32 msr, u64 value);
 /* Under cr3, the page of gva is that of gpa; ~0: it is not mapped. */
 void body_map(u64 cr3, u64 gva, u64 gpa);
+/* CPU 0 is about to execute these bytes. */
 void body_code(const void *bytes, u32 len);
 /* What the second stage should be for each page, and is. */
 void body_check_stage2(void);

@@ -1,0 +1,1 @@
+hv-src += hv/vmx/dummy.c
