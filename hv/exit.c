@@ -93,21 +93,28 @@ static void retired(struct hv_cpu *cpu, u64 rflags)
 		hv.vendor->pend_single_step(cpu);
 }
 
-static void advance(struct hv_cpu *cpu, const struct vm_exit *exit)
+/*
+ * Past the instruction; false if its length can't be told, because another CPU
+ * has changed its bytes since the exit. RF ends with it (APM 2, 13.1.3.1).
+ */
+static bool advance(struct hv_cpu *cpu, const struct vm_exit *exit, u64 rflags)
 {
 	struct insn insn;
 
-	if (exit->len) {
+	if (!exit->len) {
+		if (!hv_decode(cpu, &insn))
+			return false;
+		insn_advance(&cpu->vcpu, &insn);
+	} else {
 		u64 rip = hv.vendor->get(cpu, VBH_REG_RIP) + exit->len;
 
 		if (hv.vendor->get(cpu, VBH_REG_CS_MODE) != 8)
 			rip = (u32)rip;
 		hv.vendor->set(cpu, VBH_REG_RIP, rip);
-	} else if (hv_decode(cpu, &insn)) {
-		insn_advance(&cpu->vcpu, &insn);
-	} else {
-		hv_bug("length of an instruction, exit", exit->kind, exit->raw);
+		if (rflags & RFLAGS_RF)
+			hv.vendor->set(cpu, VBH_REG_RFLAGS, rflags & ~RFLAGS_RF);
 	}
+	return true;
 }
 
 static void act(struct hv_cpu *cpu, const struct vm_exit *exit, enum hv_act what, u64 rflags)
@@ -120,8 +127,10 @@ static void act(struct hv_cpu *cpu, const struct vm_exit *exit, enum hv_act what
 		}
 		break;
 	case HV_ADVANCE:
-		advance(cpu, exit);
-		retired(cpu, rflags);
+		if (advance(cpu, exit, rflags))
+			retired(cpu, rflags);
+		else
+			fault(cpu, exit, VECTOR_GP);
 		break;
 	case HV_DONE:
 		retired(cpu, rflags);

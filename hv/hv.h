@@ -197,8 +197,9 @@ int walk_guest(struct hv_cpu *cpu, u64 cr3, u64 gva, u64 *gpa);
 
 /* apic.c: NMIs to others, and ICR writes of the guest. */
 int apic_init(void);
-void apic_cpu_init(struct hv_cpu *cpu);
 void apic_send_nmi(struct hv_cpu *cpu, u32 apic_id);
+/* Drop what interrupts this CPU's local APIC still holds, as INIT does. */
+void apic_drain(struct hv_cpu *cpu);
 enum hv_act apic_store(struct hv_cpu *cpu, struct vm_exit *exit);
 enum hv_act apic_icr(struct hv_cpu *cpu, u64 icr, bool x2apic);
 

@@ -16,7 +16,7 @@ static u64 used[POOL_MAX / 64];
 static u64 free_pages;
 static u32 hint;
 
-extern char hv_mem_size[];
+extern char hv_end[];
 
 static u32 pool_size(void)
 {
@@ -30,7 +30,7 @@ static bool page_used(u32 n)
 
 int pool_init(void)
 {
-	u32 image = (u64)hv_mem_size / PAGE_SIZE;
+	u32 image = ((u64)hv_end - HV_CHUNKS) / PAGE_SIZE;
 	u32 n;
 
 	if (image >= pool_size())

@@ -42,8 +42,7 @@ static void load_segments(const struct hv_linux *st)
 
 static __noreturn void go(const u64 *gpr, const struct iret_frame *frame)
 {
-	asm volatile("mov	%[gpr], %%rax\n"
-		     "mov	%[frame], %%rsp\n"
+	asm volatile("mov	%[frame], %%rsp\n"
 		     "mov	%c[rcx](%%rax), %%rcx\n"
 		     "mov	%c[rdx](%%rax), %%rdx\n"
 		     "mov	%c[rbx](%%rax), %%rbx\n"
@@ -60,7 +59,7 @@ static __noreturn void go(const u64 *gpr, const struct iret_frame *frame)
 		     "mov	%c[r15](%%rax), %%r15\n"
 		     "mov	(%%rax), %%rax\n"
 		     "iretq\n"
-		     :: [gpr] "r"(gpr), [frame] "r"(frame), [rcx] GPR(RCX), [rdx] GPR(RDX),
+		     :: "a"(gpr), [frame] "d"(frame), [rcx] GPR(RCX), [rdx] GPR(RDX),
 			[rbx] GPR(RBX), [rbp] GPR(RBP), [rsi] GPR(RSI), [rdi] GPR(RDI),
 			[r8] GPR(R8), [r9] GPR(R9), [r10] GPR(R10), [r11] GPR(R11),
 			[r12] GPR(R12), [r13] GPR(R13), [r14] GPR(R14), [r15] GPR(R15)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What the image is made of, relative to the top of the tree.
-hv-src := \
-	hv/image.c hv/launch.c hv/return.c hv/exit.c hv/handlers.c hv/cr.c \
-	hv/dt.c hv/msr.c hv/tail.c hv/smp.c hv/apic.c hv/trap.c \
-	hv/pool.c hv/mm.c hv/pt.c hv/stage2.c hv/mtrr.c hv/walk.c \
-	hv/host.c hv/string.c hv/debug.c \
-	hv/svm/svm.c hv/svm/setup.c hv/svm/state.c hv/svm/exit.c
-include $(dir $(lastword $(MAKEFILE_LIST)))vmx/sources.mk
-include $(dir $(lastword $(MAKEFILE_LIST)))../core/sources.mk
+hv-dir := $(dir $(lastword $(MAKEFILE_LIST)))
+hv-src := $(addprefix hv/, image.c launch.c return.c exit.c handlers.c cr.c dt.c msr.c \
+	tail.c smp.c apic.c trap.c pool.c mm.c pt.c stage2.c mtrr.c walk.c host.c \
+	string.c debug.c)
+hv-src += $(addprefix hv/svm/, svm.c setup.c state.c exit.c)
+include $(hv-dir)vmx/sources.mk
+include $(hv-dir)../core/sources.mk
+hv-src += $(core-src)

@@ -14,6 +14,7 @@ static void wait_for_sipi(struct hv_cpu *cpu)
 	memset(cpu->gpr, 0, sizeof(cpu->gpr));
 	cpu->nmi_pending = false;
 	hv.vendor->reset(cpu);
+	apic_drain(cpu);
 	for (;;) {
 		u32 sipi = __atomic_exchange_n(&cpu->sipi, 0, __ATOMIC_ACQUIRE);
 

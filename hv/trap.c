@@ -19,7 +19,7 @@ struct gate {
 	u32 off2, zero;
 };
 
-static struct gate idt[32] __aligned(16);
+static struct gate idt[256] __aligned(16);
 
 struct extable {
 	u64 from, to;
@@ -108,12 +108,24 @@ asm(".text\n"
     "	iretq\n");
 extern char trap_stubs[];
 
+/* Interrupts come in only while apic_drain() lets them: acknowledged, and dropped. */
+asm(".text\n"
+    "trap_interrupt:\n"
+    "	push %rax; push %rcx; push %rdx; push %rsi; push %rdi\n"
+    "	push %r8; push %r9; push %r10; push %r11\n"
+    "	cld\n"
+    "	call apic_eoi\n"
+    "	pop %r11; pop %r10; pop %r9; pop %r8\n"
+    "	pop %rdi; pop %rsi; pop %rdx; pop %rcx; pop %rax\n"
+    "	iretq\n");
+extern char trap_interrupt[];
+
 void trap_init(void)
 {
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(idt); i++) {
-		u64 stub = (u64)trap_stubs + 16 * i;
+		u64 stub = i < 32 ? (u64)trap_stubs + 16 * i : (u64)trap_interrupt;
 
 		idt[i] = (struct gate) {
 			.off0 = stub, .sel = HV_CS, .flags = 0x8e00,

@@ -118,6 +118,8 @@ struct hv_vendor {
 	/* LGDT, LIDT, LLDT, LTR with an operand that the core allowed. */
 	void (*set_dt)(struct hv_cpu *cpu, enum vbh_dtr dtr, const struct dt_reg *reg);
 	void (*set_seg)(struct hv_cpu *cpu, enum hv_seg seg, const struct hv_segment *s);
+	/* GDTR or IDTR as the guest sees it. */
+	void (*get_dt)(struct hv_cpu *cpu, enum vbh_dtr dtr, struct dt_reg *reg);
 
 	/* Instruction emulated: the shadow of STI and MOV SS ends. RIP is moved by set(). */
 	void (*end_shadow)(struct hv_cpu *cpu);
@@ -136,6 +138,8 @@ struct hv_vendor {
 	/* Bring the control block in line with new pins on this CPU (masks, intercepts). */
 	void (*pins_changed)(struct hv_cpu *cpu);
 
+	/* Let interrupts into our own gates for a moment (apic_drain()). */
+	void (*open_interrupts)(void);
 	/* INIT state, then real mode at page << 12. */
 	void (*reset)(struct hv_cpu *cpu);
 	void (*start)(struct hv_cpu *cpu, u8 page);

@@ -19,6 +19,7 @@
 #define __section(s)		__attribute__((section(s)))
 #define __used			__attribute__((used))
 #define __naked			__attribute__((naked))
+#define __maybe_unused		__attribute__((unused))
 #define likely(x)		__builtin_expect(!!(x), 1)
 #define unlikely(x)		__builtin_expect(!!(x), 0)
 
@@ -80,9 +81,12 @@
 #define MSR_MTRR_DEFTYPE	0x2ff
 #define MSR_VMX_FIRST		0x480
 #define MSR_VMX_LAST		0x493
+#define MSR_X2APIC		0x800
 #define MSR_X2APIC_ICR		0x830
 #define MSR_XSS			0xda0
+#ifndef MSR_EFER
 #define MSR_EFER		0xc0000080
+#endif
 #define MSR_STAR		0xc0000081
 #define MSR_LSTAR		0xc0000082
 #define MSR_CSTAR		0xc0000083

@@ -189,7 +189,7 @@ static int check_access(char *error, u32 size)
 	}
 	fc = rdmsr(MSR_FEATURE_CONTROL);
 	if ((fc & FEATURE_CONTROL_LOCK) && !(fc & FEATURE_CONTROL_VMXON)) {
-		hv_error(error, size, "VMX, which firmware has turned off (IA32_FEATURE_CONTROL bit 2)");
+		hv_error(error, size, "VMX: firmware turned it off (IA32_FEATURE_CONTROL bit 2)");
 		return -ENODEV;
 	}
 	if (!(rdmsr(MSR_VMX_BASIC) & VMX_BASIC_TRUE))
