@@ -35,13 +35,21 @@ bochs_build()
 
 bochs_prepare()
 {
+	# Guest time passes by instructions. At about what a build machine
+	# emulates, a second of the guest's is a second or less of ours.
+	local ips=50000000
+
 	bochs_build
 
 	# nokaslr: the kernel's relocations are not applied (and rom.S is not its
 	# decompressor). clearcpuid: the model's XSAVES layout makes the kernel
-	# give up XSAVE as a whole. mitigations=off and no crypto self-tests: time.
-	cmdline+=" nokaslr cryptomgr.notests mitigations=off clocksource=hpet"
-	cmdline+=" clearcpuid=xsaves,xsavec"
+	# give up XSAVE as a whole. tsc_early_khz: the TSC counts instructions,
+	# ips a second, but CPUID claims 3.5 GHz for it; every delay would be too
+	# long by as much. idle=halt: a store by another CPU does not always end
+	# MWAIT, and a wake-up would be lost until the next timer. mitigations=off
+	# and no crypto self-tests: time.
+	cmdline+=" nokaslr clearcpuid=xsaves,xsavec tsc_early_khz=$((ips / 1000)) tsc=reliable"
+	cmdline+=" idle=halt mitigations=off cryptomgr.notests"
 	"$build/fastboot" image "$kernel" "$vmlinux" "$initrd" "$cmdline $append" > "$work/image"
 
 	echo c > "$work/debugger"
@@ -49,8 +57,9 @@ bochs_prepare()
 		config_interface: textconfig
 		display_library: rfb, options="timeout=0"
 		plugin_ctrl: biosdev=0, speaker=0, extfpuirq=0, parallel=0, gameport=0
-		cpu: model=corei7_skylake_x, count=$cpus, ips=${RIG_BOCHS_IPS:-50000000}, reset_on_triple_fault=1, ignore_bad_msrs=1
-		memory: guest=$mem, host=$mem
+		vga: update_freq=1
+		cpu: model=$bochs_cpu, count=$cpus, ips=$ips, reset_on_triple_fault=0, ignore_bad_msrs=1
+		memory: guest=$mem, host=$((mem < 2048 ? mem : 2048))
 		romimage: file=/usr/share/bochs/BIOS-bochs-latest, options=fastboot
 		vgaromimage: file=$build/rom.bin
 		optramimage1: file=$work/image, address=0x57e0000
