@@ -4,33 +4,39 @@
 # The Bochs rig: what tests/rig/run sources to build the image that rom.S boots
 # and to write Bochs' configuration. Reads run's variables; sets command.
 
-# What is built once a kernel: the unpacked kernel, fastboot and the ROM.
+# What is built once a kernel: the unpacked kernel, fastboot and the ROM. Each
+# appears complete, for another run may be building or using it.
 bochs_build()
 {
-	local sum
+	local sum tmp
 
 	build=${RIG_BUILD:-$here/build}
-	mkdir -p "$build"
+	tmp=$build/tmp.$$
+	mkdir -p "$tmp"
 	if [[ $here/fastboot.c -nt $build/fastboot || $here/fastboot.h -nt $build/fastboot ]]; then
-		${CC:-cc} -O2 -Wall -Wextra -o "$build/fastboot" "$here/fastboot.c"
+		${CC:-cc} -O2 -Wall -Wextra -o "$tmp/fastboot" "$here/fastboot.c"
+		mv "$tmp/fastboot" "$build/fastboot"
 	fi
 	if [[ $here/rom.S -nt $build/rom.bin || $here/fastboot.h -nt $build/rom.bin ]]; then
-		${CC:-cc} -c -o "$build/rom.o" "$here/rom.S"
-		ld -Ttext 0 -o "$build/rom.elf" "$build/rom.o"
-		objcopy -O binary -j .text "$build/rom.elf" "$build/rom.tmp"
-		sum=$(od -An -v -tu1 "$build/rom.tmp" |
+		${CC:-cc} -c -o "$tmp/rom.o" "$here/rom.S"
+		ld -Ttext 0 -o "$tmp/rom.elf" "$tmp/rom.o"
+		objcopy -O binary -j .text "$tmp/rom.elf" "$tmp/rom"
+		sum=$(od -An -v -tu1 "$tmp/rom" |
 			awk '{ for (i = 1; i <= NF; i++) s += $i } END { printf "%o", (256 - s % 256) % 256 }')
-		head -c -1 "$build/rom.tmp" > "$build/rom.bin.tmp"
-		printf "\\$sum" >> "$build/rom.bin.tmp"
-		mv "$build/rom.bin.tmp" "$build/rom.bin"
+		head -c -1 "$tmp/rom" > "$tmp/rom.bin"
+		printf "\\$sum" >> "$tmp/rom.bin"
+		mv "$tmp/rom.bin" "$build/rom.bin"
 	fi
 	vmlinux=$build/vmlinux${kernel##*/vmlinuz}
-	if [[ $kernel -nt $vmlinux ]]; then
-		# Debian packs its kernels with xz.
-		"$build/fastboot" payload "$kernel" | xz -dc > "$vmlinux.tmp" ||
+	if [[ ! -e $vmlinux || $kernel -nt $vmlinux || $kernel -ot $vmlinux ]]; then
+		# Debian packs its kernels with xz. An upgrade can bring a file
+		# older than what we unpacked, so the times must be equal.
+		"$build/fastboot" payload "$kernel" | xz -dc > "$tmp/vmlinux" ||
 			die "$kernel is not packed with xz"
-		mv "$vmlinux.tmp" "$vmlinux"
+		touch -r "$kernel" "$tmp/vmlinux"
+		mv "$tmp/vmlinux" "$vmlinux"
 	fi
+	rm -rf "$tmp"
 }
 
 bochs_prepare()
@@ -39,16 +45,19 @@ bochs_prepare()
 	# emulates, a second of the guest's is a second or less of ours.
 	local ips=50000000
 
+	(($(stat -L -c %s "$initrd") < (mem - 192) * 1048576)) ||
+		die "the initramfs does not fit into $mem MiB"
 	bochs_build
 
 	# nokaslr: the kernel's relocations are not applied (and rom.S is not its
 	# decompressor). clearcpuid: the model's XSAVES layout makes the kernel
-	# give up XSAVE as a whole. tsc_early_khz: the TSC counts instructions,
-	# ips a second, but CPUID claims 3.5 GHz for it; every delay would be too
-	# long by as much. idle=halt: a store by another CPU does not always end
-	# MWAIT, and a wake-up would be lost until the next timer. mitigations=off
-	# and no crypto self-tests: time.
-	cmdline+=" nokaslr clearcpuid=xsaves,xsavec tsc_early_khz=$((ips / 1000)) tsc=reliable"
+	# give up XSAVE as a whole, and ryzen's MWAITX never times out.
+	# tsc_early_khz: the TSC counts instructions, ips a second, but CPUID
+	# claims 3.5 GHz for it; every delay would be too long by as much.
+	# idle=halt: a store by another CPU does not always end MWAIT, and a
+	# wake-up would wait for the next timer. mitigations=off and no crypto
+	# self-tests: time.
+	cmdline+=" nokaslr clearcpuid=xsaves,xsavec,mwaitx tsc_early_khz=$((ips / 1000)) tsc=reliable"
 	cmdline+=" idle=halt mitigations=off cryptomgr.notests"
 	"$build/fastboot" image "$kernel" "$vmlinux" "$initrd" "$cmdline $append" > "$work/image"
 
@@ -68,7 +77,8 @@ bochs_prepare()
 		ata0: enabled=0
 		ata1: enabled=0
 		boot: floppy
-		com1: enabled=1, mode=file, dev=$work/serial
+		com1: enabled=1, mode=file, dev=$work/com1
+		com2: enabled=1, mode=file, dev=$work/com2
 		log: $log.emulator.log
 		panic: action=fatal
 		error: action=report
