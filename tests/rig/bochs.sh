@@ -1,5 +1,5 @@
-# shellcheck shell=bash disable=SC2154,SC2034
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2154,SC2034
 #
 # The Bochs rig: what tests/rig/run sources to build the image that rom.S boots
 # and to write Bochs' configuration. Reads run's variables; sets command.
