@@ -28,16 +28,9 @@ static bool hash_follows(const uint8_t before[VBH_HASH_LEN], const struct vbh_ev
 	return !memcmp(hash, ev->hash, sizeof(hash));
 }
 
-/* Numbers may be missing only where as many records were counted as lost. */
-static bool number_follows(const struct vbh_chain *chain, const struct vbh_event *ev)
-{
-	if (ev->seq < chain->next_seq || ev->lost < chain->lost)
-		return false;
-	return ev->seq - chain->next_seq <= ev->lost - chain->lost;
-}
-
 int vbh_events_verify(struct vbh_chain *chain, const struct vbh_event *events, size_t n)
 {
+	/* Lost records have no number, so that numbers follow each other here too. */
 	for (size_t i = 0; i < n; i++) {
 		const struct vbh_event *ev = &events[i];
 		bool first = !chain->records;
@@ -48,7 +41,8 @@ int vbh_events_verify(struct vbh_chain *chain, const struct vbh_event *events, s
 		if (first && !chain->from_start)
 			ok = true;
 		else
-			ok = number_follows(chain, ev) && hash_follows(chain->hash, ev);
+			ok = ev->seq == chain->next_seq && ev->lost >= chain->lost &&
+			     hash_follows(chain->hash, ev);
 		if (!ok) {
 			chain->bad_seq = ev->seq;
 			return -EBADMSG;

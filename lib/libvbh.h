@@ -85,7 +85,7 @@ struct vbh_chain {
 /*
  * Check the next n records. Record 0 must follow from a hash of zeroes; a walk
  * that begins later takes the first record's hash as given. -EBADMSG: a record
- * was changed, is missing without having been counted as lost, or out of order.
+ * was changed, left out or moved.
  */
 int vbh_events_verify(struct vbh_chain *chain, const struct vbh_event *events, size_t n);
 /* When a record was made, in nanoseconds since 1970; 0: info has no clock. */

@@ -48,8 +48,7 @@ static int fail(struct vbh *vbh, int err, const char *fmt, ...)
 static int fail_plain(struct vbh *vbh, int err)
 {
 	switch (err) {
-	case -ESRCH:
-	case -ENXIO:
+	case -ENODEV:
 		return fail(vbh, -ESRCH, "VBH is not running");
 	case -EPERM:
 		return fail(vbh, err, "the driver refused: CAP_SYS_ADMIN is needed, and nothing can be loosened after the seal");

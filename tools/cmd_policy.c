@@ -17,6 +17,13 @@ static bool has_kind_rule(uint32_t kind)
 	       (kind >= VBH_KIND_VIRT_INSN && kind < VBH_NR_VIOLATIONS);
 }
 
+/* Those that could never be let happen: log denies too. */
+static bool never_happens(uint32_t kind)
+{
+	return kind == VBH_KIND_HYPERVISOR || kind == VBH_KIND_VIRT_INSN ||
+	       kind == VBH_KIND_HYPERCALL || kind == VBH_KIND_KEY;
+}
+
 static json_t *json_rule(uint8_t rule)
 {
 	return rule ? json_name(VBH_NAMES_RULE, rule) : json_null();
@@ -84,6 +91,15 @@ static void print_rule(const char *what, const char *more, uint8_t rule)
 	       rule ? "" : colour(COLOUR_NONE), more);
 }
 
+static void print_kind(uint32_t kind, uint8_t rule)
+{
+	if (kind == VBH_KIND_INTERNAL && rule != VBH_RULE_PANIC)
+		rule = VBH_RULE_LOG;
+	print_rule(vbh_name(VBH_NAMES_KIND, kind),
+		   rule == VBH_RULE_LOG && never_happens(kind) ? "; but here log denies" : "",
+		   rule ? rule : VBH_RULE_DENY);
+}
+
 static void print_register(const char *name, enum vbh_names table, uint64_t mask, uint8_t rule)
 {
 	char more[256] = "", buf[16];
@@ -134,8 +150,7 @@ static void print_policy(const struct vbh_policy *p)
 	printf("Other violations:\n");
 	for (i = 0; i < VBH_NR_VIOLATIONS; i++)
 		if (has_kind_rule(i))
-			print_rule(vbh_name(VBH_NAMES_KIND, i), "",
-				   p->kind_rule[i] ? p->kind_rule[i] : VBH_RULE_DENY);
+			print_kind(i, p->kind_rule[i]);
 	printf("Events:\n  the ring has room for %u\n", p->ring_records ? p->ring_records : 2048);
 	printf("After the seal:\n  %s\n", p->has_key ? "whoever has the key can stop VBH" :
 	       "no key: only a reboot ends it");

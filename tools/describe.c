@@ -216,7 +216,10 @@ static void hypercall(struct line *l, const struct vbh_event *ev)
 
 static void init(struct line *l, const struct vbh_event *ev)
 {
-	put(l, "INIT or SIPI to CPU %u, which runs", ev->detail);
+	if (ev->flags & VBH_EVENT_F_VALUES)
+		put(l, "SIPI for page 0x%llx to APIC %u", ev->new_value, ev->detail);
+	else
+		put(l, "INIT to APIC %u, which had not parked", ev->detail);
 }
 
 static void key(struct line *l, const struct vbh_event *ev)
@@ -241,7 +244,7 @@ static void patch(struct line *l, const struct vbh_event *ev)
 
 static void cpu(struct line *l, const struct vbh_event *ev)
 {
-	put(l, ev->new_value ? "CPU %u started" : "CPU %u parked", ev->cpu);
+	put(l, ev->new_value ? "CPU %u started" : "CPU %u parked", ev->detail);
 }
 
 static void note(struct line *l, const struct vbh_event *ev)
