@@ -85,6 +85,9 @@ enum hv_act exit_hypercall(struct hv_cpu *cpu, struct vm_exit *exit)
 			       (exit->len ? exit->len : 3));
 		hv_leave(cpu);
 	}
+	/* Earlier nobody could have read it. */
+	if (nr == VBH_HC_EVENT_RING && !ret)
+		core_note(&cpu->vcpu, VBH_KIND_START, 0, 0);
 	cpu->gpr[VBH_REG_RAX] = ret;
 	return HV_ADVANCE;
 }

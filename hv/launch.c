@@ -235,8 +235,6 @@ __used __noreturn void hv_launch(struct hv_cpu *cpu, u32 index)
 	memcpy(cpu->gpr, st.gpr, sizeof(cpu->gpr));
 	cpu->gpr[VBH_REG_RAX] = 0;
 	cpu->launched = true;
-	if (!index)
-		core_note(&cpu->vcpu, VBH_KIND_START, 0, 0);
 	hv_tail(cpu);
 	hv.vendor->run(cpu);
 }
