@@ -41,6 +41,7 @@ static json_t *json_status(const struct vbh_info *info)
 	json_object_set_new(json, "events", json_integer((json_int_t)st->events));
 	json_object_set_new(json, "events_lost", json_integer((json_int_t)st->events_lost));
 	json_object_set_new(json, "violations", json_integer((json_int_t)st->violations));
+	json_object_set_new(json, "patches", json_integer((json_int_t)st->patches));
 	return json;
 }
 
@@ -79,6 +80,7 @@ static void print_status(const struct vbh_status *st)
 	printf("Pins:        %u\n", st->pins);
 	printf("Violations:  %s%llu%s\n", st->violations ? colour(COLOUR_RED) : "",
 	       (unsigned long long)st->violations, st->violations ? colour(COLOUR_NONE) : "");
+	printf("Patches:     %llu of the kernel's own\n", (unsigned long long)st->patches);
 	printf("Events:      %llu, %llu lost\n", (unsigned long long)st->events,
 	       (unsigned long long)st->events_lost);
 	printf("Memory:      %llu KiB, %llu KiB free\n", (unsigned long long)st->memory >> 10,
