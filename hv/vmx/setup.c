@@ -214,7 +214,7 @@ int vmx_cpu_on(struct hv_cpu *cpu, const struct hv_linux *st, char *error, u32 s
 		free_cpu(cpu);
 		return -ENODEV;
 	}
-	vmx_top(cpu)->news = 0xff;
+	vmx_top(cpu)->news = ~0;
 	set_controls();
 	set_perf(cpu->vendor);
 	set_host(cpu);

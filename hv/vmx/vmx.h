@@ -28,11 +28,11 @@ struct vmx_cpu {
 
 /*
  * At the top of the CPU's stack, where entry code finds it by RSP alone. While
- * a window exit is on its way, pending events are no news: news is 0 then, else 0xff.
+ * a window exit is on its way, pending events are no news: news is 0 then, else ~0.
  */
 struct vmx_top {
-	u8 news;
-	u8 reserved[15];
+	u16 news;
+	u16 reserved[7];
 };
 
 _Static_assert(sizeof(struct vmx_top) == 16, "the stack stays aligned");
