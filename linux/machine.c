@@ -36,12 +36,12 @@ static const char *kvm_loaded(void)
 	struct module *mod;
 	int i;
 
-	mutex_lock(facts_module_mutex());
+	facts_lock_modules();
 	list_for_each_entry(mod, facts_modules(), list)
 		for (i = 0; i < ARRAY_SIZE(names); i++)
 			if (!strcmp(mod->name, names[i]))
 				found = names[i];
-	mutex_unlock(facts_module_mutex());
+	facts_unlock_modules();
 	return found;
 }
 

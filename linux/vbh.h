@@ -55,9 +55,10 @@ int facts_kernel(vbh_range_fn fn, void *ctx);
 void facts_fill(struct vbh_facts *facts);
 /* Page number of the code where a CPU starts after SIPI. */
 u32 facts_sipi_page(void);
-/* The list of all modules, and what protects it. */
+/* The list of all modules, and module_mutex, which protects it. */
 struct list_head *facts_modules(void);
-struct mutex *facts_module_mutex(void);
+void facts_lock_modules(void);
+void facts_unlock_modules(void);
 
 /* machine.c: may the image be launched here, and what it has to know. */
 
@@ -103,6 +104,7 @@ struct region_batch {
 	struct vbh_region *regions;
 	u32 nr;
 	u32 tag;
+	bool sent;		/* the hypervisor has regions with that tag */
 };
 
 /* The rules and the patching mode for every batch from now on. Locked. */
