@@ -39,17 +39,20 @@ void vmx_mask_crs(void)
 	vmwrite(VMCS_CR4_SHADOW, cr4);
 }
 
+/* Pins are never taken back, and their number is stored after them: no lock is needed. */
 void vmx_pins_changed(struct hv_cpu *cpu)
 {
-	u64 proc2 = vmread(VMCS_PROC_CTLS2);
+	const struct pin_table *pins = &hv.guest.pins;
+	u32 i, n = __atomic_load_n(&pins->nr_msrs, __ATOMIC_ACQUIRE);
 
 	(void)cpu;
 	vmx_mask_crs();
-	if (READ_ONCE(hv.guest.pins.efer_mask))
+	if (READ_ONCE(pins->efer_mask))
 		vmx_intercept_msr_write(MSR_EFER);
-	if (READ_ONCE(hv.guest.pins.dtr_mask))
-		proc2 |= BIT(PROC2_DT_EXITING);
-	vmwrite(VMCS_PROC_CTLS2, proc2);
+	for (i = 0; i < n; i++)
+		vmx_intercept_msr_write(pins->msr[i].msr);
+	if (READ_ONCE(pins->dtr_mask))
+		vmwrite(VMCS_PROC_CTLS2, vmread(VMCS_PROC_CTLS2) | BIT(PROC2_DT_EXITING));
 }
 
 /*
