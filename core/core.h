@@ -27,10 +27,19 @@ enum vbh_verdict {
 	VBH_HALT,	/* the machine stops: host_panic() has been called */
 };
 
+/* How far a CPU is on its way out and back: what INIT and SIPI mean to it. */
+enum vcpu_run {
+	VCPU_RUNNING,		/* neither is honest */
+	VCPU_PARKED,		/* has said that it goes offline: INIT is */
+	VCPU_WAIT_SIPI,		/* has had its INIT: one SIPI is */
+	VCPU_STARTED,		/* the second SIPI of the usual pair may come, and is dropped */
+};
+
 struct vbh_vcpu {
 	struct vbh_guest *guest;
 	u32 id;			/* 0 to guest->cpus - 1 */
-	bool parked;		/* an INIT is expected */
+	u8 run;			/* enum vcpu_run */
+	bool resetting;		/* since INIT, no hypercall has shown that Linux is up on it */
 	u64 current_gva;	/* where `current` of this CPU stands, or 0 */
 	struct pin_vcpu pins;
 };
@@ -42,11 +51,14 @@ struct vbh_guest {
 	u32 cpus;
 	u32 max_regions;	/* room at regions.table */
 	u64 max_gpa;		/* one past the highest guest-physical address */
+	u32 vm;			/* for struct vbh_event; 0 but on a KVM host */
+	u8 sipi_page;		/* the only page where a CPU may start; 0: any */
 
 	/* The core's own, under the lock. */
 	u32 state;		/* enum vbh_state */
 	struct region_table regions;
 	struct pin_table pins;
+	struct pin_table pins_next;	/* where a batch grows until all of it is found good */
 	struct event_log log;
 	u8 rules[VBH_NR_VIOLATIONS];
 	struct vbh_facts facts;
@@ -73,7 +85,10 @@ int guest_protect_own(struct vbh_guest *guest, u64 gpa, u64 len, u32 rights,
  */
 void vcpu_sync(struct vbh_vcpu *vcpu);
 
-/* A hypercall from CPL 0; the value for RAX. VBH_HC_STOP is 0 if it may be done: the body does it. */
+/*
+ * A hypercall from CPL 0; the value for RAX. VBH_HC_STOP is 0 if it may be done:
+ * the body does it. If a rule said panic, host_panic() has been called.
+ */
 s64 core_hypercall(struct vbh_vcpu *vcpu, u64 nr, const u64 args[4]);
 /* A hypercall instruction from another ring. */
 enum vbh_verdict core_hypercall_user(struct vbh_vcpu *vcpu);
@@ -81,13 +96,13 @@ enum vbh_verdict core_hypercall_user(struct vbh_vcpu *vcpu);
 /* CPUID leaf in VBH's range at base: fills regs (EAX, EBX, ECX, EDX). */
 void core_cpuid(const struct vbh_guest *guest, u32 base, u32 leaf, u32 regs[4]);
 
-/* The guest would change CR0 (nr 0) or CR4 (nr 4). VBH_ALLOW or VBH_FAULT. */
+/* The guest would change CR0 (nr 0) or CR4 (nr 4). VBH_ALLOW, VBH_FAULT or VBH_HALT. */
 enum vbh_verdict core_cr_write(struct vbh_vcpu *vcpu, u32 nr, u64 old, u64 new);
 /* The guest would write an MSR, EFER included. */
 enum vbh_verdict core_msr_write(struct vbh_vcpu *vcpu, u32 msr, u64 old, u64 new);
 /* LGDT, LIDT: base; LLDT, LTR: selector. */
 enum vbh_verdict core_dtr_load(struct vbh_vcpu *vcpu, enum vbh_dtr dtr, u64 old, u64 new);
-/* Does the body have to intercept writes of this MSR? */
+/* Does the body have to intercept writes of this MSR? Takes no lock. */
 bool core_msr_pinned(const struct vbh_guest *guest, u32 msr);
 
 /*

@@ -19,7 +19,7 @@ enum insn_op {
 	INSN_MOVS,		/* A4, A5 */
 	INSN_STOS,		/* AA, AB */
 	INSN_XCHG,		/* 86, 87 */
-	INSN_ALU,		/* ADD OR AND SUB XOR r or imm -> r/m */
+	INSN_ALU,		/* ADD OR ADC SBB AND SUB XOR r or imm -> r/m */
 	INSN_INC_DEC,		/* FE, FF /0 /1 */
 	INSN_NOT_NEG,		/* F6, F7 /2 /3 */
 	INSN_BIT,		/* BTS BTR BTC r or imm -> r/m */
@@ -30,8 +30,8 @@ enum insn_op {
 	INSN_MOV_FROM_CR,	/* 0F 20 */
 	INSN_CLTS,		/* 0F 06 */
 	INSN_LMSW,		/* 0F 01 /6 */
-	INSN_LGDT, INSN_LIDT,	/* 0F 01 /2 /3, memory */
-	INSN_SGDT, INSN_SIDT,	/* 0F 01 /0 /1, memory */
+	INSN_LGDT, INSN_LIDT,	/* 0F 01 /2 /3, memory: u16 limit, then the base */
+	INSN_SGDT, INSN_SIDT,	/* 0F 01 /0 /1, memory; likewise */
 	INSN_LLDT, INSN_LTR,	/* 0F 00 /2 /3 */
 	INSN_RDMSR, INSN_WRMSR,	/* 0F 32, 0F 30 */
 	INSN_CPUID,		/* 0F A2 */
@@ -46,19 +46,25 @@ enum insn_op {
 struct insn {
 	u8 op;			/* enum insn_op */
 	u8 len;			/* bytes, prefixes included */
-	u8 size;		/* operand in bytes: 1, 2, 4, 8 */
+	u8 size;		/* operand in bytes: 1, 2, 4, 8; 0: it has none */
 	u8 addr_size;		/* 2, 4, 8 */
-	u8 sub;			/* ALU: the /digit or opcode >> 3 & 7; CR: its number; BIT, INC_DEC, NOT_NEG: /digit */
-	u8 reg;			/* register operand (enum vbh_reg), or INSN_NO_REG for an immediate */
+	u8 sub;			/* ALU: opcode >> 3 & 7, or the /digit; BIT, INC_DEC, NOT_NEG
+				 * and groups: /digit (BTS 5, BTR 6, BTC 7); CR: its number
+				 */
+	u8 reg;			/* register operand (enum vbh_reg), or INSN_NO_REG if an
+				 * immediate or nothing stands there; CR: the general register
+				 */
 	bool high_byte;		/* reg is AH, CH, DH or BH (reg is then its parent's number) */
-	bool mem;		/* r/m is memory */
-	u8 rm;			/* register of r/m if !mem */
+	bool mem;		/* a memory operand: r/m, moffs, MOVS/STOS destination */
+	u8 rm;			/* register of r/m if !mem, or INSN_NO_REG */
 	bool rm_high_byte;
-	bool rep, lock;
-	u8 seg;			/* segment number of the address: ES 0 ... GS 5 */
+	bool rep, lock;		/* rep: MOVS and STOS only, for F2 as for F3 */
+	u8 seg;			/* segment number of the address: ES 0 ... GS 5; of the
+				 * source for MOVS, whose destination is always in ES
+				 */
 	u8 base, index;		/* enum vbh_reg, VBH_REG_RIP, or INSN_NO_REG */
 	u8 scale;		/* 1, 2, 4, 8 */
-	s64 disp;		/* moffs: the address */
+	s64 disp;		/* sign-extended; moffs: the address, zero-extended */
 	u64 imm;		/* sign-extended to 64 bits */
 };
 
@@ -66,26 +72,38 @@ struct insn {
  * Decode the instruction that begins at bytes, of which n are readable, in a
  * code segment whose default operand size is mode (2, 4, 8 bytes: VBH_REG_CS_MODE).
  * -EINVAL: not one of the above, or a form of it that faults; -EFAULT: longer than n.
+ * On an error *insn means nothing.
  */
 int insn_decode(const u8 *bytes, u32 n, u32 mode, struct insn *insn);
 
-/* The linear address of insn's memory operand (insn->mem, or MOVS/STOS destination). */
+/*
+ * The linear address of insn's memory operand (insn->mem); of MOVS the
+ * destination. RIP and the registers must still be those before insn. A bit
+ * number in a register (BTS and the like) is accounted for.
+ */
 u64 insn_linear(struct vbh_vcpu *vcpu, const struct insn *insn);
 /* Reads the bytes at the vCPU's RIP into bytes; how many could be read, 0 to 15. */
 u32 insn_fetch(struct vbh_vcpu *vcpu, u8 bytes[INSN_MAX]);
-/* Move RIP past insn, as the mode wants it truncated. */
+/*
+ * Move RIP past insn, truncated to 32 bits outside 64-bit mode, and clear
+ * RFLAGS.RF. A single step (RFLAGS.TF) that is due then, and the end of an
+ * interrupt shadow, are the body's.
+ */
 void insn_advance(struct vbh_vcpu *vcpu, const struct insn *insn);
 
 /*
  * One memory write of insn, as a value. old is what stands at the destination
  * (size bytes). -EINVAL: not a store. For MOVS the source is read through the
- * guest's tables: -EFAULT. Registers are not changed.
+ * guest's tables: -EFAULT. -EAGAIN: a REP whose count is 0, so there is no
+ * write; insn_store_retire() moves past it. Registers are not changed. A
+ * CMPXCHG that fails writes old back, as the processor does.
  */
 int insn_store_value(struct vbh_vcpu *vcpu, const struct insn *insn, u64 old, u64 *new);
 /*
  * The effect of the store on registers and flags (XCHG, XADD, CMPXCHG, ALU
  * flags, RSI/RDI/RCX of a string instruction), and RIP past it, or on it
- * again if a REP has more to do.
+ * again if a REP has more to do. Flags that the manuals leave undefined are
+ * as today's processors have them.
  */
 void insn_store_retire(struct vbh_vcpu *vcpu, const struct insn *insn, u64 old, u64 new);
 

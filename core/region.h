@@ -45,9 +45,19 @@ void region_view(const struct region_table *t, u64 gpa, u64 limit, struct region
  */
 const struct region *region_denies(const struct region_table *t, u64 gpa, u32 want);
 
+/* Has every region that denies `want` at gpa this flag? */
+bool region_denials_have(const struct region_table *t, u64 gpa, u32 want, u8 flag);
+/* Does no region touch [gpa, gpa + len)? len is not 0 and does not wrap. */
+bool region_free(const struct region_table *t, u64 gpa, u64 len);
+
 /* Add one; -ENOSPC when full. The caller has checked the fields. */
 int region_insert(struct region_table *t, const struct region *r);
 /* Take out the region with this id; -ENOENT. */
 int region_remove_id(struct region_table *t, u32 id);
+/* Take out one region with this id or a later one, or with this tag; false if none is left. */
+bool region_take_since(struct region_table *t, u32 id, struct region *out);
+bool region_take_tag(struct region_table *t, u32 tag, struct region *out);
+/* Give rights back to the region with this id. */
+void region_grant(struct region_table *t, u32 id, u32 rights);
 
 #endif

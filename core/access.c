@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Writes of processor state: control registers, MSRs, descriptor-table
+ * registers, and the instructions of VMX and SVM themselves.
+ */
+#include "internal.h"
+
+/* The guest would take a pinned register from old to new. */
+static enum vbh_verdict pinned(struct vbh_vcpu *vcpu, enum vbh_kind kind, u32 detail, u8 rule,
+			       u64 old, u64 new)
+{
+	struct vbh_event ev;
+
+	event_begin(vcpu, &ev, kind);
+	ev.detail = detail;
+	ev.old_value = old;
+	ev.new_value = new;
+	ev.flags |= VBH_EVENT_F_VALUES;
+	ev.width = sizeof(new);
+	return violation(vcpu, &ev, rule, true);
+}
+
+static enum vbh_verdict write_bits(struct vbh_vcpu *vcpu, struct pin_value *p, enum vbh_kind kind,
+				   u32 detail, u8 rule, u64 old, u64 new)
+{
+	if (!pin_breaks(p, old, new))
+		return VBH_ALLOW;
+	return pinned(vcpu, kind, detail, rule, old, new);
+}
+
+/* A pin of another CPU may have come between the exit and the lock: know it first. */
+static void lock_and_sync(struct vbh_vcpu *vcpu)
+{
+	host_lock(vcpu->guest);
+	if (vcpu->pins.generation != vcpu->guest->pins.generation)
+		pin_sync(vcpu);
+}
+
+enum vbh_verdict core_cr_write(struct vbh_vcpu *vcpu, u32 nr, u64 old, u64 new)
+{
+	const struct pin_table *t = &vcpu->guest->pins;
+	enum vbh_verdict v;
+
+	lock_and_sync(vcpu);
+	if (nr == 0)
+		v = write_bits(vcpu, &vcpu->pins.cr0, VBH_KIND_CR, 0, t->cr0_rule, old, new);
+	else
+		v = write_bits(vcpu, &vcpu->pins.cr4, VBH_KIND_CR, 4, t->cr4_rule, old, new);
+	host_unlock(vcpu->guest);
+	return v;
+}
+
+enum vbh_verdict core_msr_write(struct vbh_vcpu *vcpu, u32 msr, u64 old, u64 new)
+{
+	const struct pin_table *t = &vcpu->guest->pins;
+	const struct pin_msr *m;
+	enum vbh_verdict v = VBH_ALLOW;
+
+	lock_and_sync(vcpu);
+	m = pin_find_msr(t, msr);
+	if (msr == MSR_EFER)
+		v = write_bits(vcpu, &vcpu->pins.efer, VBH_KIND_MSR, msr, t->efer_rule, old, new);
+	else if (m)
+		v = write_bits(vcpu, &vcpu->pins.msr[m - t->msr], VBH_KIND_MSR, msr, m->rule,
+			       old, new);
+	host_unlock(vcpu->guest);
+	return v;
+}
+
+enum vbh_verdict core_dtr_load(struct vbh_vcpu *vcpu, enum vbh_dtr dtr, u64 old, u64 new)
+{
+	enum vbh_verdict v = VBH_ALLOW;
+
+	lock_and_sync(vcpu);
+	if (pin_moves(&vcpu->pins, dtr, old, new))
+		v = pinned(vcpu, VBH_KIND_DTR, dtr, vcpu->guest->pins.dtr_rule[dtr], old, new);
+	host_unlock(vcpu->guest);
+	return v;
+}
+
+enum vbh_verdict core_virt_insn(struct vbh_vcpu *vcpu, u32 msr, u64 value)
+{
+	struct vbh_event ev;
+	enum vbh_verdict v;
+
+	host_lock(vcpu->guest);
+	event_begin(vcpu, &ev, VBH_KIND_VIRT_INSN);
+	ev.detail = msr;
+	if (msr) {
+		ev.new_value = value;
+		ev.flags |= VBH_EVENT_F_VALUES;
+		ev.width = sizeof(value);
+	}
+	v = violation(vcpu, &ev, vcpu->guest->rules[VBH_KIND_VIRT_INSN], false);
+	host_unlock(vcpu->guest);
+	if (v == VBH_HALT)
+		return v;
+	return msr ? VBH_FAULT : VBH_UNDEFINED;
+}

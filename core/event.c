@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The event log. A record is first written, then chained, then shown by moving
+ * head, so that a reader that follows head never sees half of one. Only what is
+ * in the ring is chained: whoever has all records can check the chain, and
+ * `lost` in them says how many never got there.
+ */
+#include "internal.h"
+
+#define RECORDS_PER_PAGE	(PAGE_SIZE / sizeof(struct vbh_event))
+
+VBH_STATIC_ASSERT(offsetof(struct vbh_event, hash) == 224);
+
+/* Keeps the compiler from moving stores across; x86 keeps them in order itself. */
+static void store_barrier(void)
+{
+	__asm__ volatile("" ::: "memory");
+}
+
+/* Reads guest-virtual memory through the tables at cr3, page by page. */
+static int read_gva(struct vbh_vcpu *vcpu, u64 cr3, u64 gva, void *buf, u32 len)
+{
+	u8 *p = buf;
+
+	while (len) {
+		u64 left = PAGE_SIZE - (gva & ~PAGE_MASK);
+		u32 n = len < left ? len : left;
+		u64 gpa;
+
+		if (host_translate(vcpu, cr3, gva, &gpa) ||
+		    host_read_gpa(vcpu->guest, gpa, p, n))
+			return -EFAULT;
+		gva += n;
+		p += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/*
+ * The name of the task, as far as the kernel's memory tells it: that memory is
+ * not protected, so this is a hint. It takes paging as the kernel has it.
+ */
+static void describe_task(struct vbh_vcpu *vcpu, struct vbh_event *ev)
+{
+	const struct vbh_facts *f = &vcpu->guest->facts;
+	u64 task;
+
+	if (!f->kernel_cr3 || !vcpu->current_gva ||
+	    !(host_reg(vcpu, VBH_REG_EFER) & (1ull << 10)))	/* LMA */
+		return;
+	if (read_gva(vcpu, f->kernel_cr3, vcpu->current_gva, &task, sizeof(task)) ||
+	    read_gva(vcpu, f->kernel_cr3, task + f->task_comm, ev->comm, sizeof(ev->comm)) ||
+	    read_gva(vcpu, f->kernel_cr3, task + f->task_pid, &ev->pid, sizeof(ev->pid))) {
+		memset(ev->comm, 0, sizeof(ev->comm));
+		return;
+	}
+	ev->comm[sizeof(ev->comm) - 1] = 0;
+	ev->flags |= VBH_EVENT_F_TASK;
+}
+
+void event_begin(struct vbh_vcpu *vcpu, struct vbh_event *ev, enum vbh_kind kind)
+{
+	memset(ev, 0, sizeof(*ev));
+	ev->tsc = host_tsc();
+	ev->cpu = vcpu->id;
+	ev->vm = vcpu->guest->vm;
+	ev->kind = kind;
+	ev->rip = host_reg(vcpu, VBH_REG_RIP);
+	ev->cr3 = host_reg(vcpu, VBH_REG_CR3);
+	ev->cpl = host_reg(vcpu, VBH_REG_CPL);
+	ev->insn_len = insn_fetch(vcpu, ev->insn);
+	describe_task(vcpu, ev);
+}
+
+/* Where record seq stands; its page has been checked when the ring was donated. */
+static struct vbh_event *slot(struct vbh_guest *guest, u64 seq)
+{
+	u64 n = seq % guest->log.records;
+	u64 page = 1 + n / RECORDS_PER_PAGE;
+	struct vbh_event *e = host_map_ring(guest, guest->log.ring_gpa + page * PAGE_SIZE);
+
+	return e ? e + n % RECORDS_PER_PAGE : NULL;
+}
+
+static bool crowds(const struct vbh_event *ev)
+{
+	return ev->cpl == 3 || ev->kind == VBH_KIND_PATCH;
+}
+
+static bool room_for(const struct event_log *log, const struct vbh_event *ev)
+{
+	if (!log->ring_gpa || log->head - log->tail >= log->records)
+		return false;
+	return !crowds(ev) || log->crowd < log->records / 2;
+}
+
+static void chain(struct event_log *log, struct vbh_event *ev)
+{
+	struct sha256 s;
+
+	sha256_init(&s);
+	sha256_update(&s, log->hash, sizeof(log->hash));
+	sha256_update(&s, ev, offsetof(struct vbh_event, hash));
+	sha256_final(&s, log->hash);
+	memcpy(ev->hash, log->hash, sizeof(ev->hash));
+}
+
+static void show(struct vbh_guest *guest)
+{
+	struct vbh_ring *ring;
+
+	if (!guest->log.ring_gpa)
+		return;
+	ring = host_map_ring(guest, guest->log.ring_gpa);
+	if (!ring)
+		return;
+	store_barrier();
+	ring->lost = guest->log.lost;
+	ring->tail = guest->log.tail;
+	store_barrier();
+	ring->head = guest->log.head;
+}
+
+void event_commit(struct vbh_guest *guest, struct vbh_event *ev)
+{
+	struct event_log *log = &guest->log;
+	struct vbh_event *to = room_for(log, ev) ? slot(guest, log->head) : NULL;
+
+	if (ev->rule)
+		log->violations++;
+	if (ev->kind == VBH_KIND_PATCH)
+		log->patches++;
+	if (!to) {
+		if (ev->kind != VBH_KIND_PATCH)
+			log->lost++;
+		show(guest);
+		return;
+	}
+	ev->seq = log->head;
+	ev->lost = log->lost;
+	chain(log, ev);
+	memcpy(to, ev, sizeof(*to));
+	if (crowds(ev))
+		log->crowd++;
+	log->head++;
+	show(guest);
+}
+
+enum vbh_verdict violation(struct vbh_vcpu *vcpu, struct vbh_event *ev, u8 rule, bool possible)
+{
+	ev->rule = rule;
+	if (rule == VBH_RULE_PANIC)
+		ev->action = VBH_ACTION_STOPPED;
+	else if (rule == VBH_RULE_LOG && possible)
+		ev->action = VBH_ACTION_LOGGED;
+	else
+		ev->action = VBH_ACTION_DENIED;
+	event_commit(vcpu->guest, ev);
+
+	switch (ev->action) {
+	case VBH_ACTION_STOPPED:
+		host_panic(vcpu->guest, ev);
+		return VBH_HALT;
+	case VBH_ACTION_LOGGED:
+		return VBH_ALLOW;
+	default:
+		return VBH_FAULT;
+	}
+}
+
+void note(struct vbh_vcpu *vcpu, enum vbh_kind kind, u32 detail, u64 value)
+{
+	struct vbh_event ev;
+
+	event_begin(vcpu, &ev, kind);
+	ev.detail = detail;
+	ev.new_value = value;
+	ev.flags |= VBH_EVENT_F_VALUES;
+	ev.width = sizeof(value);
+	event_commit(vcpu->guest, &ev);
+}
+
+void core_note(struct vbh_vcpu *vcpu, enum vbh_kind kind, u32 detail, u64 value)
+{
+	struct vbh_guest *guest = vcpu->guest;
+	struct vbh_event ev;
+
+	host_lock(guest);
+	if (kind < VBH_NR_VIOLATIONS) {
+		/* It has happened already: there is nothing left to deny. */
+		u8 rule = guest->rules[kind];
+
+		event_begin(vcpu, &ev, kind);
+		ev.detail = detail;
+		ev.new_value = value;
+		ev.flags |= VBH_EVENT_F_VALUES;
+		ev.width = sizeof(value);
+		violation(vcpu, &ev, rule == VBH_RULE_DENY ? VBH_RULE_LOG : rule, true);
+	} else {
+		note(vcpu, kind, detail, value);
+	}
+	host_unlock(guest);
+}
+
+int event_ring_set(struct vbh_guest *guest, u64 gpa, u64 len)
+{
+	struct event_log *log = &guest->log;
+	struct vbh_ring *ring;
+	u64 at;
+	int err;
+
+	if (log->ring_gpa)
+		return -EEXIST;
+	if (!gpa || (gpa | len) & ~PAGE_MASK || len < VBH_RING_MIN || len > VBH_RING_MAX ||
+	    gpa >= guest->max_gpa || len > guest->max_gpa - gpa)
+		return -EINVAL;
+	/* The hypervisor will write here: nothing that is protected may be named. */
+	if (!region_free(&guest->regions, gpa, len))
+		return -EINVAL;
+	for (at = gpa; at < gpa + len; at += PAGE_SIZE) {
+		if (!host_map_ring(guest, at))
+			return -EFAULT;
+	}
+
+	err = guest_protect(guest, gpa, len, VBH_R, VBH_REGION_RING);
+	if (err)
+		return err;
+	for (at = gpa; at < gpa + len; at += PAGE_SIZE)
+		memset(host_map_ring(guest, at), 0, PAGE_SIZE);
+
+	log->ring_gpa = gpa;
+	log->records = (len / PAGE_SIZE - 1) * RECORDS_PER_PAGE;
+	ring = host_map_ring(guest, gpa);
+	ring->magic = VBH_RING_MAGIC;
+	ring->version = VBH_ABI_VERSION;
+	ring->record_size = sizeof(struct vbh_event);
+	ring->records = log->records;
+	show(guest);
+	return 0;
+}
+
+int event_ack(struct vbh_guest *guest, u64 seq)
+{
+	struct event_log *log = &guest->log;
+
+	if (seq > log->head)
+		return -EINVAL;
+	for (; log->tail < seq; log->tail++) {
+		const struct vbh_event *e = slot(guest, log->tail);
+
+		if (e && crowds(e) && log->crowd)
+			log->crowd--;
+	}
+	show(guest);
+	return 0;
+}

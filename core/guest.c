@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A guest as a whole: its beginning, the memory that it may name in hypercalls,
+ * and its regions as they are added and removed together with the second stage.
+ */
+#include "internal.h"
+
+void guest_init(struct vbh_guest *guest, struct region *table)
+{
+	u32 i;
+
+	memset(&guest->state, 0, sizeof(*guest) - offsetof(struct vbh_guest, state));
+	guest->state = VBH_STATE_OPEN;
+	guest->regions.table = table;
+	guest->regions.max = guest->max_regions;
+	for (i = 0; i < VBH_NR_VIOLATIONS; i++)
+		guest->rules[i] = VBH_RULE_DENY;
+}
+
+/* Has the guest itself this right on every page of the buffer? */
+static bool guest_may(struct vbh_guest *guest, u64 gpa, u32 len, u32 right)
+{
+	u64 page;
+
+	if (gpa >= guest->max_gpa || len > guest->max_gpa - gpa)
+		return false;
+	for (page = gpa & PAGE_MASK; page < gpa + len; page += PAGE_SIZE) {
+		if (region_denies(&guest->regions, page, right))
+			return false;
+	}
+	return true;
+}
+
+int guest_read(struct vbh_guest *guest, u64 gpa, void *buf, u32 len)
+{
+	if (!guest_may(guest, gpa, len, VBH_R))
+		return -EFAULT;
+	return host_read_gpa(guest, gpa, buf, len);
+}
+
+int guest_write(struct vbh_guest *guest, u64 gpa, const void *buf, u32 len)
+{
+	if (!guest_may(guest, gpa, len, VBH_W))
+		return -EFAULT;
+	return host_write_gpa(guest, gpa, buf, len);
+}
+
+static int add_region(struct vbh_guest *guest, const struct region *r)
+{
+	u32 id = guest->regions.next_id;
+	int err = region_insert(&guest->regions, r);
+
+	if (err)
+		return err;
+	err = host_stage2_update(guest, r->start, r->end - r->start);
+	if (err)
+		region_remove_id(&guest->regions, id);
+	return err;
+}
+
+int guest_protect(struct vbh_guest *guest, u64 gpa, u64 len, u32 rights,
+		  enum vbh_region_kind kind)
+{
+	struct region r = {
+		.start = gpa,
+		.end = gpa + len,
+		.rights = rights,
+		.kind = kind,
+		.rule = VBH_RULE_DENY,
+	};
+	int err = add_region(guest, &r);
+
+	if (!err)
+		host_flush(guest);
+	return err;
+}
+
+int guest_protect_own(struct vbh_guest *guest, u64 gpa, u64 len, u32 rights,
+		      enum vbh_region_kind kind)
+{
+	int err;
+
+	host_lock(guest);
+	err = guest_protect(guest, gpa, len, rights, kind);
+	host_unlock(guest);
+	return err;
+}
+
+void guest_unprotect_since(struct vbh_guest *guest, u32 id)
+{
+	struct region r;
+	bool any = false;
+
+	while (region_take_since(&guest->regions, id, &r)) {
+		/* Rights only grow here, which can't fail. */
+		host_stage2_update(guest, r.start, r.end - r.start);
+		any = true;
+	}
+	if (any)
+		host_flush(guest);
+}
+
+/* Can the second stage of this processor express these rights? */
+static bool rights_ok(const struct vbh_guest *guest, u32 rights)
+{
+	bool x = rights & VBH_X, xu = rights & VBH_XU;
+
+	if (rights & ~VBH_RWX)
+		return false;
+	if (x != xu && !(guest->features & VBH_FEAT_EXEC_SPLIT))
+		return false;
+	if (rights & VBH_R)
+		return true;
+	return !(rights & VBH_W) && (!(x || xu) || guest->features & VBH_FEAT_EXEC_ONLY);
+}
+
+static bool region_ok(const struct vbh_guest *guest, const struct vbh_region *r)
+{
+	if ((r->gpa | r->len) & ~PAGE_MASK || !r->len)
+		return false;
+	if (r->gpa >= guest->max_gpa || r->len > guest->max_gpa - r->gpa)
+		return false;
+	if (r->kind < VBH_REGION_KERNEL_TEXT || r->kind >= VBH_NR_REGION_KINDS)
+		return false;
+	if (r->rule < VBH_RULE_LOG || r->rule > VBH_RULE_PANIC)
+		return false;
+	return rights_ok(guest, r->rights) && !(r->flags & ~VBH_REGION_F_PATCHABLE) &&
+	       !r->reserved;
+}
+
+/* Each is copied once, and what was checked is what is inserted. */
+static int add_requested(struct vbh_guest *guest, u64 gpa)
+{
+	struct vbh_region ask;
+	struct region r = { 0 };
+
+	if (guest_read(guest, gpa, &ask, sizeof(ask)))
+		return -EFAULT;
+	if (!region_ok(guest, &ask))
+		return -EINVAL;
+	r.start = ask.gpa;
+	r.end = ask.gpa + ask.len;
+	r.rights = ask.rights;
+	r.tag = ask.tag;
+	r.kind = ask.kind;
+	r.rule = ask.rule;
+	r.flags = ask.flags;
+	return add_region(guest, &r);
+}
+
+s64 hc_region_add(struct vbh_vcpu *vcpu, const u64 args[4])
+{
+	struct vbh_guest *guest = vcpu->guest;
+	u32 first = guest->regions.next_id;
+	u64 i;
+	int err;
+
+	if (!args[1] || args[1] > VBH_MAX_BATCH)
+		return -EINVAL;
+	for (i = 0; i < args[1]; i++) {
+		err = add_requested(guest, args[0] + i * sizeof(struct vbh_region));
+		if (err) {
+			guest_unprotect_since(guest, first);
+			return err;
+		}
+	}
+	host_flush(guest);
+	return 0;
+}
+
+s64 hc_region_del(struct vbh_vcpu *vcpu, const u64 args[4])
+{
+	struct vbh_guest *guest = vcpu->guest;
+	struct region r;
+	bool any = false;
+
+	if (guest->state != VBH_STATE_OPEN)
+		return -EPERM;
+	if (!args[0] || args[0] > ~0u)
+		return -EINVAL;
+	while (region_take_tag(&guest->regions, args[0], &r)) {
+		host_stage2_update(guest, r.start, r.end - r.start);
+		any = true;
+	}
+	if (!any)
+		return -ENOENT;
+	host_flush(guest);
+	return 0;
+}

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Second-stage violations. A store that is to happen is carried out here, byte
+ * for byte as decoded from the same copy of the instruction that the event
+ * shows; what is not understood, or comes from another place than the processor
+ * said, is denied. Nothing is ever carried out on the hypervisor's own pages.
+ */
+#include "internal.h"
+
+#define CR3_ADDR	0x000ffffffffff000ull
+#define REP_MAX		64	/* iterations of a REP in one exit */
+
+/* A decoded store, and where it goes: two places if it straddles pages. */
+struct store {
+	struct insn insn;
+	u64 gla;
+	u64 gpa[2];
+	u32 len[2];
+	u64 old, new;
+};
+
+static bool is_string(const struct insn *insn)
+{
+	return insn->op == INSN_MOVS || insn->op == INSN_STOS;
+}
+
+/* The linear and physical place of the next store of s->insn. */
+static int store_place(struct vbh_vcpu *vcpu, struct store *s)
+{
+	u64 cr3 = host_reg(vcpu, VBH_REG_CR3);
+	u32 size = s->insn.size, left;
+
+	if (!size || size > sizeof(s->old))
+		return -EINVAL;
+	s->gla = insn_linear(vcpu, &s->insn);
+	left = PAGE_SIZE - (s->gla & ~PAGE_MASK);
+	s->len[0] = size < left ? size : left;
+	s->len[1] = size - s->len[0];
+	s->gpa[1] = 0;
+	if (host_translate(vcpu, cr3, s->gla, &s->gpa[0]))
+		return -EFAULT;
+	if (s->len[1] && host_translate(vcpu, cr3, s->gla + s->len[0], &s->gpa[1]))
+		return -EFAULT;
+	return 0;
+}
+
+static int store_read(struct vbh_guest *guest, struct store *s)
+{
+	u8 *old = (u8 *)&s->old;
+
+	s->old = 0;
+	if (host_read_gpa(guest, s->gpa[0], old, s->len[0]))
+		return -EFAULT;
+	if (s->len[1] && host_read_gpa(guest, s->gpa[1], old + s->len[0], s->len[1]))
+		return -EFAULT;
+	return 0;
+}
+
+static int store_write(struct vbh_guest *guest, const struct store *s)
+{
+	const u8 *new = (const u8 *)&s->new;
+	u64 ignored;
+
+	/* Both places must take it before either does. */
+	if (s->len[1] && host_read_gpa(guest, s->gpa[1], &ignored, s->len[1]))
+		return -EFAULT;
+	if (host_write_gpa(guest, s->gpa[0], new, s->len[0]))
+		return -EFAULT;
+	return s->len[1] ? host_write_gpa(guest, s->gpa[1], new + s->len[0], s->len[1]) : 0;
+}
+
+/* The strongest of the regions that deny this store, at whichever end. */
+static const struct region *store_denied(const struct region_table *t, const struct store *s)
+{
+	const struct region *a = region_denies(t, s->gpa[0], VBH_W);
+	const struct region *b = s->len[1] ? region_denies(t, s->gpa[1], VBH_W) : NULL;
+
+	if (!a || !b)
+		return a ? a : b;
+	if (b->kind == VBH_REGION_HYPERVISOR)
+		return b;
+	if (a->kind == VBH_REGION_HYPERVISOR)
+		return a;
+	return b->rule > a->rule ? b : a;
+}
+
+static bool same_page(u64 a, u64 b)
+{
+	return !((a ^ b) & PAGE_MASK);
+}
+
+/*
+ * Decode the store behind the access. The processor has checked the guest's own
+ * tables for the page that it names, for no other: a program's store into two
+ * pages, or from a source that only a supervisor may read, is not carried out.
+ */
+static int store_decode(struct vbh_vcpu *vcpu, const struct vbh_access *a,
+			const struct vbh_event *ev, struct store *s)
+{
+	int err = insn_decode(ev->insn, ev->insn_len, host_reg(vcpu, VBH_REG_CS_MODE), &s->insn);
+
+	if (!err)
+		err = store_place(vcpu, s);
+	if (err)
+		return err;
+	if (!same_page(a->gpa, s->gpa[0]) && !(s->len[1] && same_page(a->gpa, s->gpa[1])))
+		return -EINVAL;
+	if (ev->cpl == 3 && (s->len[1] || s->insn.op == INSN_MOVS))
+		return -EINVAL;
+
+	/* The guest sees zeroes where the hypervisor is. */
+	if (store_denied(&vcpu->guest->regions, s)->kind == VBH_REGION_HYPERVISOR)
+		s->old = 0;
+	else
+		err = store_read(vcpu->guest, s);
+	return err ? err : insn_store_value(vcpu, &s->insn, s->old, &s->new);
+}
+
+/* The next iteration of a REP, if it goes right behind the last, on the same page. */
+static bool store_next(struct vbh_vcpu *vcpu, struct store *s)
+{
+	u64 gla = s->gla + s->insn.size, gpa = s->gpa[0] + s->insn.size;
+
+	if (store_place(vcpu, s) || s->len[1])
+		return false;
+	if (s->gla != gla || s->gpa[0] != gpa || !(gpa & ~PAGE_MASK))
+		return false;
+	return !store_read(vcpu->guest, s) &&
+	       !insn_store_value(vcpu, &s->insn, s->old, &s->new);
+}
+
+/* Bytes number at and up of a value that a REP writes piece by piece. */
+static u64 piece(u64 value, u32 size, u32 at)
+{
+	return (size < 8 ? value & ((1ull << (8 * size)) - 1) : value) << (8 * at);
+}
+
+/*
+ * Carry out the store, and of a REP what follows at once; ev gets the first
+ * eight bytes of it together. The guest's lock makes read and write one for
+ * every store that comes here, and to a protected page no other gets: a LOCK
+ * prefix asks for no more (but against a device, or in the unprotected half of
+ * a store that straddles pages).
+ */
+static int store_perform(struct vbh_vcpu *vcpu, struct store *s, struct vbh_event *ev)
+{
+	u64 rip = host_reg(vcpu, VBH_REG_RIP);
+	u32 size = s->insn.size, n, at;
+
+	if (store_write(vcpu->guest, s))
+		return -EFAULT;
+	insn_store_retire(vcpu, &s->insn, s->old, s->new);
+
+	for (n = 1; n < REP_MAX && s->insn.rep && is_string(&s->insn); n++) {
+		if (host_reg(vcpu, VBH_REG_RIP) != rip || !store_next(vcpu, s) ||
+		    store_write(vcpu->guest, s))
+			break;
+		insn_store_retire(vcpu, &s->insn, s->old, s->new);
+		at = n * size;
+		if (at < sizeof(u64)) {
+			ev->old_value |= piece(s->old, size, at);
+			ev->new_value |= piece(s->new, size, at);
+			ev->width = at + size;
+		}
+	}
+	return 0;
+}
+
+/* Is this the kernel's own text_poke, at a time when it still may? */
+static bool may_patch(const struct vbh_guest *guest, const struct store *s,
+		      const struct vbh_event *ev)
+{
+	u64 poking = guest->facts.poking_cr3;
+
+	if (guest->state != VBH_STATE_OPEN || !poking || ev->cpl ||
+	    (ev->cr3 & CR3_ADDR) != (poking & CR3_ADDR))
+		return false;
+	return region_denials_have(&guest->regions, s->gpa[0], VBH_W, VBH_REGION_F_PATCHABLE) &&
+	       (!s->len[1] || region_denials_have(&guest->regions, s->gpa[1], VBH_W,
+						  VBH_REGION_F_PATCHABLE));
+}
+
+static void describe(struct vbh_event *ev, const struct vbh_access *a, const struct region *r)
+{
+	ev->detail = r->kind;
+	ev->gpa = a->gpa;
+	ev->flags |= VBH_EVENT_F_GPA;
+	if (a->gla_valid) {
+		ev->gla = a->gla;
+		ev->flags |= VBH_EVENT_F_GLA;
+	}
+}
+
+static void describe_store(struct vbh_event *ev, const struct store *s)
+{
+	ev->old_value = piece(s->old, s->insn.size, 0);
+	ev->new_value = piece(s->new, s->insn.size, 0);
+	ev->width = s->insn.size;
+	ev->flags |= VBH_EVENT_F_VALUES;
+	if (!(ev->flags & VBH_EVENT_F_GLA)) {
+		ev->gla = s->gla;
+		ev->flags |= VBH_EVENT_F_GLA;
+	}
+}
+
+/* The hypervisor's pages have the rule of their kind, all others that of their region. */
+static u8 rule_for(const struct vbh_guest *guest, const struct region *r)
+{
+	return r->kind == VBH_REGION_HYPERVISOR ? guest->rules[VBH_KIND_HYPERVISOR] : r->rule;
+}
+
+static enum vbh_verdict on_write(struct vbh_vcpu *vcpu, const struct vbh_access *a,
+				 const struct region *r)
+{
+	struct vbh_guest *guest = vcpu->guest;
+	struct vbh_event ev;
+	struct store s;
+	bool possible, patch = false;
+	u8 rule;
+
+	event_begin(vcpu, &ev, VBH_KIND_WRITE);
+	possible = !store_decode(vcpu, a, &ev, &s);
+	if (possible)
+		r = store_denied(&guest->regions, &s);
+	describe(&ev, a, r);
+	rule = rule_for(guest, r);
+
+	if (possible) {
+		describe_store(&ev, &s);
+		patch = may_patch(guest, &s, &ev);
+	} else {
+		ev.flags |= VBH_EVENT_F_UNDECODED;
+	}
+	if (r->kind == VBH_REGION_HYPERVISOR) {
+		/* Whatever the rule: it must not happen. */
+		ev.kind = VBH_KIND_HYPERVISOR;
+		possible = false;
+	}
+	if (possible && (patch || rule == VBH_RULE_LOG) && store_perform(vcpu, &s, &ev)) {
+		ev.flags |= VBH_EVENT_F_UNDECODED;
+		possible = false;
+	}
+
+	if (patch && possible) {
+		ev.kind = VBH_KIND_PATCH;
+		event_commit(guest, &ev);
+		return VBH_DONE;
+	}
+	switch (violation(vcpu, &ev, rule, possible)) {
+	case VBH_ALLOW:
+		return VBH_DONE;
+	case VBH_HALT:
+		return VBH_HALT;
+	default:
+		return VBH_FAULT;
+	}
+}
+
+/*
+ * Under rule log a read or fetch has to happen, and it can't be carried out as a
+ * store is: the right is given back to the regions there. It is recorded once,
+ * then goes unseen; their other rights stay as they are.
+ */
+static void let_go(struct vbh_guest *guest, u64 gpa, u32 want)
+{
+	const struct region *r;
+	u32 give = want;
+
+	if (want & (VBH_X | VBH_XU)) {
+		if (!(guest->features & VBH_FEAT_EXEC_SPLIT))
+			give |= VBH_X | VBH_XU;
+		if (!(guest->features & VBH_FEAT_EXEC_ONLY))
+			give |= VBH_R;
+	}
+	while ((r = region_denies(&guest->regions, gpa, want))) {
+		region_grant(&guest->regions, r->id, give);
+		host_stage2_update(guest, r->start, r->end - r->start);
+	}
+	host_flush(guest);
+}
+
+static enum vbh_verdict on_other(struct vbh_vcpu *vcpu, const struct vbh_access *a,
+				 const struct region *r)
+{
+	struct vbh_guest *guest = vcpu->guest;
+	enum vbh_kind kind = VBH_KIND_EXEC;
+	enum vbh_verdict v;
+	struct vbh_event ev;
+	bool possible = !a->walk;
+
+	if (a->want == VBH_R)
+		kind = VBH_KIND_READ;
+	if (a->want == VBH_W)
+		kind = VBH_KIND_WRITE;
+	if (r->kind == VBH_REGION_HYPERVISOR) {
+		kind = VBH_KIND_HYPERVISOR;
+		possible = false;
+	}
+	event_begin(vcpu, &ev, kind);
+	describe(&ev, a, r);
+	v = violation(vcpu, &ev, rule_for(guest, r), possible);
+	if (v == VBH_ALLOW)
+		let_go(guest, a->gpa, a->want);
+	return v;
+}
+
+enum vbh_verdict core_memory(struct vbh_vcpu *vcpu, const struct vbh_access *a)
+{
+	struct vbh_guest *guest = vcpu->guest;
+	enum vbh_verdict v = VBH_ALLOW;
+	const struct region *r;
+
+	host_lock(guest);
+	r = region_denies(&guest->regions, a->gpa, a->want);
+	if (r && a->want == VBH_W && !a->walk)
+		v = on_write(vcpu, a, r);
+	else if (r)
+		v = on_other(vcpu, a, r);
+	host_unlock(guest);
+	return v;
+}

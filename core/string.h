@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The three functions of the C library that the core, and the compiler on its
+ * behalf, may call. Each body supplies them.
+ */
+#ifndef CORE_STRING_H
+#define CORE_STRING_H
+
+#include <vbh/types.h>
+
+void *memcpy(void *to, const void *from, size_t n);
+void *memset(void *to, int byte, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
+
+#endif

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * LGDT, LIDT, LLDT and LTR, decoded and, where the core allows it, carried out;
+ * and the stores of the first two, which exit along with them on VMX.
+ */
+#include "hv.h"
+
+#define DESC_PRESENT		BIT(47)
+#define DESC_S			BIT(44)
+#define DESC_TYPE(d)		((d) >> 40 & 15)
+#define TYPE_LDT		2
+#define TYPE_TSS		9
+#define TYPE_TSS_BUSY		11
+
+static int copy(struct hv_cpu *cpu, u64 gva, void *buf, u32 len, bool write)
+{
+	u64 cr3 = hv.vendor->get(cpu, VBH_REG_CR3);
+	u8 *p = buf;
+
+	for (; len; len--, gva++, p++) {
+		u64 gpa;
+
+		if (host_translate(&cpu->vcpu, cr3, gva, &gpa))
+			return -EFAULT;
+		if (write ? host_write_gpa(&hv.guest, gpa, p, 1) :
+			    host_read_gpa(&hv.guest, gpa, p, 1))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+static enum hv_act load_table(struct hv_cpu *cpu, const struct insn *insn)
+{
+	enum vbh_dtr dtr = insn->op == INSN_LGDT ? VBH_DTR_GDTR : VBH_DTR_IDTR;
+	bool wide = hv.vendor->get(cpu, VBH_REG_CS_MODE) == 8;
+	struct dt_reg reg = { 0 };
+	enum vbh_verdict v;
+	u64 old;
+
+	if (copy(cpu, insn_linear(&cpu->vcpu, insn), &reg, wide ? 10 : 6, false))
+		return HV_GP;
+	if (!wide && insn->size == 2)
+		reg.base &= 0xffffff;
+	old = hv.vendor->get(cpu, dtr == VBH_DTR_GDTR ? VBH_REG_GDTR_BASE : VBH_REG_IDTR_BASE);
+	v = core_dtr_load(&cpu->vcpu, dtr, old, reg.base);
+	if (v == VBH_ALLOW)
+		hv.vendor->set_dt(cpu, dtr, &reg);
+	return hv_verdict(v, HV_ADVANCE);
+}
+
+/* UMIP has already refused these to user mode; the destination must be plain, writable memory. */
+static enum hv_act store_table(struct hv_cpu *cpu, const struct insn *insn)
+{
+	bool wide = hv.vendor->get(cpu, VBH_REG_CS_MODE) == 8;
+	u64 gva = insn_linear(&cpu->vcpu, insn), gpa;
+	struct dt_reg reg;
+
+	if (host_translate(&cpu->vcpu, hv.vendor->get(cpu, VBH_REG_CR3), gva, &gpa) ||
+	    region_denies(&hv.guest.regions, gpa, VBH_W) ||
+	    region_denies(&hv.guest.regions, gpa + sizeof(reg) - 1, VBH_W))
+		return HV_GP;
+	hv.vendor->get_dt(cpu, insn->op == INSN_SGDT ? VBH_DTR_GDTR : VBH_DTR_IDTR, &reg);
+	return copy(cpu, gva, &reg, wide ? 10 : 6, true) ? HV_GP : HV_ADVANCE;
+}
+
+static int selector(struct hv_cpu *cpu, const struct insn *insn, u16 *sel)
+{
+	if (insn->mem)
+		return copy(cpu, insn_linear(&cpu->vcpu, insn), sel, 2, false);
+	*sel = host_reg(&cpu->vcpu, insn->rm);
+	return 0;
+}
+
+/* The descriptor of an LDT or TSS in the guest's GDT; 16 bytes in long mode. */
+static int read_descriptor(struct hv_cpu *cpu, u16 sel, bool tr, struct hv_segment *s)
+{
+	u64 gva = hv.vendor->get(cpu, VBH_REG_GDTR_BASE) + (sel & ~7);
+	u64 d[2];
+
+	if ((sel & 4) || copy(cpu, gva, d, sizeof(d), false))
+		return -EFAULT;
+	if ((d[0] & DESC_S) || !(d[0] & DESC_PRESENT) ||
+	    DESC_TYPE(d[0]) != (tr ? TYPE_TSS : TYPE_LDT))
+		return -EINVAL;
+	if (tr) {
+		d[0] |= 2ull << 40;	/* busy */
+		if (copy(cpu, gva, d, 8, true))
+			return -EFAULT;
+	}
+	s->sel = sel;
+	s->attr = d[0] >> 40 & 0xf0ff;
+	s->limit = (d[0] & 0xffff) | (d[0] >> 32 & 0xf0000);
+	if (d[0] & BIT(55))
+		s->limit = s->limit << 12 | 0xfff;
+	s->base = (d[0] >> 16 & 0xffffff) | (d[0] >> 32 & 0xff000000) | d[1] << 32;
+	return 0;
+}
+
+static enum hv_act load_selector(struct hv_cpu *cpu, const struct insn *insn)
+{
+	bool tr = insn->op == INSN_LTR;
+	struct hv_segment s = { 0 };
+	enum vbh_verdict v;
+	u16 sel;
+
+	if (selector(cpu, insn, &sel))
+		return HV_GP;
+	v = core_dtr_load(&cpu->vcpu, tr ? VBH_DTR_TR : VBH_DTR_LDTR,
+			  hv.vendor->get(cpu, tr ? VBH_REG_TR : VBH_REG_LDTR), sel);
+	if (v != VBH_ALLOW)
+		return hv_verdict(v, HV_ADVANCE);
+	if (tr && !(sel & ~3))
+		return HV_GP;
+	if ((sel & ~3) && read_descriptor(cpu, sel, tr, &s))
+		return HV_GP;
+	hv.vendor->set_seg(cpu, tr ? SEG_TR : SEG_LDTR, &s);
+	return HV_ADVANCE;
+}
+
+enum hv_act dt_access(struct hv_cpu *cpu, struct vm_exit *exit)
+{
+	struct insn insn;
+
+	if (!hv_decode(cpu, &insn)) {
+		core_note(&cpu->vcpu, VBH_KIND_INTERNAL, VBH_EXIT_DTR, exit->raw);
+		return HV_GP;
+	}
+	exit->len = insn.len;
+	if (hv.vendor->get(cpu, VBH_REG_CPL) && insn.op != INSN_SGDT && insn.op != INSN_SIDT)
+		return HV_GP;
+	switch (insn.op) {
+	case INSN_LGDT:
+	case INSN_LIDT:
+		return load_table(cpu, &insn);
+	case INSN_SGDT:
+	case INSN_SIDT:
+		return store_table(cpu, &insn);
+	case INSN_LLDT:
+	case INSN_LTR:
+		return load_selector(cpu, &insn);
+	}
+	return HV_GP;
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One exit, from the vendor's decode to the entry: a table of handlers that
+ * say what should happen, and the one place where RIP moves and faults are
+ * injected, so that no instruction is skipped twice and no event is lost.
+ */
+#include "handlers.h"
+
+static enum hv_act (*const handlers[VBH_NR_EXITS])(struct hv_cpu *, struct vm_exit *) = {
+	[VBH_EXIT_CPUID] = exit_cpuid,
+	[VBH_EXIT_MSR_READ] = msr_read,
+	[VBH_EXIT_MSR_WRITE] = msr_write,
+	[VBH_EXIT_CR_WRITE] = cr_write,
+	[VBH_EXIT_DTR] = dt_access,
+	[VBH_EXIT_XSETBV] = exit_xsetbv,
+	[VBH_EXIT_HYPERCALL] = exit_hypercall,
+	[VBH_EXIT_VIRT_INSN] = exit_virt_insn,
+	[VBH_EXIT_MEMORY] = exit_memory,
+	[VBH_EXIT_APIC] = exit_bug,
+	[VBH_EXIT_NMI] = exit_resume,
+	[VBH_EXIT_NMI_WINDOW] = exit_resume,
+	[VBH_EXIT_INIT] = exit_init,
+	[VBH_EXIT_SIPI] = exit_resume,
+	[VBH_EXIT_INVD] = exit_invd,
+	[VBH_EXIT_TASK_SWITCH] = exit_task_switch,
+	[VBH_EXIT_TRIPLE_FAULT] = exit_triple_fault,
+	[VBH_EXIT_BAD_STATE] = exit_gp,
+	[VBH_EXIT_OTHER] = exit_bug,
+};
+
+bool hv_decode(struct hv_cpu *cpu, struct insn *insn)
+{
+	u8 bytes[INSN_MAX];
+	u32 n = insn_fetch(&cpu->vcpu, bytes);
+
+	return !insn_decode(bytes, n, hv.vendor->get(cpu, VBH_REG_CS_MODE), insn);
+}
+
+enum hv_act hv_verdict(enum vbh_verdict v, enum hv_act allow)
+{
+	switch (v) {
+	case VBH_ALLOW:
+		return allow;
+	case VBH_DONE:
+		return HV_DONE;
+	case VBH_UNDEFINED:
+		return HV_UD;
+	case VBH_HALT:
+		return HV_HALT;
+	case VBH_FAULT:
+		break;
+	}
+	return HV_GP;
+}
+
+static void inject(struct hv_cpu *cpu, u8 vector, bool has_error)
+{
+	struct hv_event ev = {
+		.type = HV_EVENT_EXCEPTION, .vector = vector, .has_error = has_error,
+	};
+
+	cpu->injected = true;
+	hv.vendor->inject(cpu, &ev);
+}
+
+/* Faults that make a second contributory one a double fault (APM 2, 8.2.9). */
+static bool contributory(const struct hv_event *ev)
+{
+	return ev->type == HV_EVENT_EXCEPTION &&
+	       (ev->vector == 0 || (ev->vector >= 10 && ev->vector <= 14));
+}
+
+/*
+ * A fault for the guest. If it came up while an exception was being delivered,
+ * it is what the processor would make of the two. An interrupt that was being
+ * delivered is lost: the guest's own stack or table was where it may not write.
+ */
+static void fault(struct hv_cpu *cpu, const struct vm_exit *exit, u8 vector)
+{
+	if (exit->interrupted.type == HV_EVENT_EXCEPTION && exit->interrupted.vector == VECTOR_DF)
+		exit_triple_fault(cpu, NULL);
+	else if (contributory(&exit->interrupted))
+		inject(cpu, VECTOR_DF, true);
+	else
+		inject(cpu, vector, vector == VECTOR_GP);
+}
+
+/* The instruction has retired: its shadow ends, and TF traps after it. */
+static void retired(struct hv_cpu *cpu, u64 rflags)
+{
+	hv.vendor->end_shadow(cpu);
+	if (rflags & RFLAGS_TF)
+		hv.vendor->pend_single_step(cpu);
+}
+
+/*
+ * Past the instruction; false if its length can't be told, because another CPU
+ * has changed its bytes since the exit. RF ends with it (APM 2, 13.1.3.1).
+ */
+static bool advance(struct hv_cpu *cpu, const struct vm_exit *exit, u64 rflags)
+{
+	struct insn insn;
+
+	if (!exit->len) {
+		if (!hv_decode(cpu, &insn))
+			return false;
+		insn_advance(&cpu->vcpu, &insn);
+	} else {
+		u64 rip = hv.vendor->get(cpu, VBH_REG_RIP) + exit->len;
+
+		if (hv.vendor->get(cpu, VBH_REG_CS_MODE) != 8)
+			rip = (u32)rip;
+		hv.vendor->set(cpu, VBH_REG_RIP, rip);
+		if (rflags & RFLAGS_RF)
+			hv.vendor->set(cpu, VBH_REG_RFLAGS, rflags & ~RFLAGS_RF);
+	}
+	return true;
+}
+
+static void act(struct hv_cpu *cpu, const struct vm_exit *exit, enum hv_act what, u64 rflags)
+{
+	switch (what) {
+	case HV_RESUME:
+		if (exit->interrupted.type) {
+			cpu->injected = true;
+			hv.vendor->inject(cpu, &exit->interrupted);
+		}
+		break;
+	case HV_ADVANCE:
+		if (advance(cpu, exit, rflags))
+			retired(cpu, rflags);
+		else
+			fault(cpu, exit, VECTOR_GP);
+		break;
+	case HV_DONE:
+		retired(cpu, rflags);
+		break;
+	case HV_GP:
+		fault(cpu, exit, VECTOR_GP);
+		break;
+	case HV_UD:
+		fault(cpu, exit, VECTOR_UD);
+		break;
+	case HV_HALT:
+		smp_halt();
+	}
+}
+
+void hv_exit(struct hv_cpu *cpu)
+{
+	struct vm_exit exit = { 0 };
+	u64 rflags;
+
+	__atomic_store_n(&cpu->in_guest, 0, __ATOMIC_RELEASE);
+	cpu->injected = false;
+	hv.vendor->decode(cpu, &exit);
+	cpu->exits[exit.kind]++;
+	rflags = hv.vendor->get(cpu, VBH_REG_RFLAGS);
+	act(cpu, &exit, handlers[exit.kind](cpu, &exit), rflags);
+	hv_tail(cpu);
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What happens on an exit, where it takes no more than a few lines. A handler
+ * gives the answer; it never moves RIP and never injects.
+ */
+#include "handlers.h"
+#include "../core/string.h"
+
+#define CPUID1_ECX_VMX		BIT(5)
+#define CPUID1_ECX_OSXSAVE	BIT(27)
+#define CPUID7_ECX_OSPKE	BIT(4)
+#define CPUID_EXT1_ECX_SVM	BIT(2)
+#define CPUID_EXT1_ECX_SKINIT	BIT(12)
+
+/* The few leaves whose answer is not the processor's own. */
+static void patch_cpuid(u32 leaf, u64 guest_cr4, u32 r[4])
+{
+	if (leaf == 1) {
+		r[2] &= ~(CPUID1_ECX_VMX | CPUID1_ECX_OSXSAVE);
+		if (guest_cr4 & CR4_OSXSAVE)
+			r[2] |= CPUID1_ECX_OSXSAVE;
+	} else if (leaf == 7) {
+		r[2] &= ~CPUID7_ECX_OSPKE;
+		if (guest_cr4 & CR4_PKE)
+			r[2] |= CPUID7_ECX_OSPKE;
+	} else if (leaf == 0x80000001) {
+		r[2] &= ~(CPUID_EXT1_ECX_SVM | CPUID_EXT1_ECX_SKINIT);
+	} else if (leaf == 0x8000000a) {
+		memset(r, 0, 4 * sizeof(*r));
+	} else {
+		core_cpuid(&hv.guest, VBH_CPUID_BARE_METAL, leaf, r);
+	}
+}
+
+void hv_cpuid(struct hv_cpu *cpu, u64 guest_cr4)
+{
+	u32 leaf = cpu->gpr[VBH_REG_RAX];
+	u32 r[4];
+
+	cpuid(leaf, cpu->gpr[VBH_REG_RCX], r);
+	/* Leaf 7's OSPKE is in its first subleaf only. */
+	if (unlikely(leaf == 1 || leaf == 0x80000001 || leaf == 0x8000000a ||
+		     (leaf == 7 && !(u32)cpu->gpr[VBH_REG_RCX]) ||
+		     leaf - VBH_CPUID_BARE_METAL < VBH_CPUID_LEAVES))
+		patch_cpuid(leaf, guest_cr4, r);
+	cpu->gpr[VBH_REG_RAX] = r[0];
+	cpu->gpr[VBH_REG_RBX] = r[1];
+	cpu->gpr[VBH_REG_RCX] = r[2];
+	cpu->gpr[VBH_REG_RDX] = r[3];
+}
+
+enum hv_act exit_cpuid(struct hv_cpu *cpu, struct vm_exit *exit)
+{
+	(void)exit;
+	hv_cpuid(cpu, hv.vendor->get(cpu, VBH_REG_CR4));
+	return HV_ADVANCE;
+}
+
+/* The processor judges the value: what it refuses to us it would refuse to the guest. */
+enum hv_act exit_xsetbv(struct hv_cpu *cpu, struct vm_exit *exit)
+{
+	u64 value = (u32)cpu->gpr[VBH_REG_RAX] | cpu->gpr[VBH_REG_RDX] << 32;
+
+	(void)exit;
+	if (hv.vendor->get(cpu, VBH_REG_CPL) || !(read_cr4() & CR4_OSXSAVE))
+		return HV_GP;
+	return xsetbv_safe(cpu->gpr[VBH_REG_RCX], value) ? HV_ADVANCE : HV_GP;
+}
+
+enum hv_act exit_hypercall(struct hv_cpu *cpu, struct vm_exit *exit)
+{
+	const u64 args[4] = {
+		cpu->gpr[VBH_REG_RBX], cpu->gpr[VBH_REG_RCX],
+		cpu->gpr[VBH_REG_RDX], cpu->gpr[VBH_REG_RSI],
+	};
+	u64 nr = cpu->gpr[VBH_REG_RAX];
+	s64 ret;
+
+	if (hv.vendor->get(cpu, VBH_REG_CPL))
+		return hv_verdict(core_hypercall_user(&cpu->vcpu), HV_ADVANCE);
+	ret = core_hypercall(&cpu->vcpu, nr, args);
+	if (READ_ONCE(hv.halted))
+		return HV_HALT;
+	if (nr == VBH_HC_STOP && !ret) {
+		hv.vendor->set(cpu, VBH_REG_RIP, hv.vendor->get(cpu, VBH_REG_RIP) +
+			       (exit->len ? exit->len : 3));
+		hv_leave(cpu);
+	}
+	/* Earlier nobody could have read it. */
+	if (nr == VBH_HC_EVENT_RING && !ret)
+		core_note(&cpu->vcpu, VBH_KIND_START, 0, 0);
+	cpu->gpr[VBH_REG_RAX] = ret;
+	return HV_ADVANCE;
+}
+
+enum hv_act exit_virt_insn(struct hv_cpu *cpu, struct vm_exit *exit)
+{
+	(void)exit;
+	return hv_verdict(core_virt_insn(&cpu->vcpu, 0, 0), HV_UD);
+}
+
+static enum hv_act fill(struct hv_cpu *cpu, u64 gpa)
+{
+	int ret = -EFAULT;
+
+	if (gpa < hv.guest.max_gpa) {
+		host_lock(&hv.guest);
+		ret = stage2_fill(gpa);
+		host_unlock(&hv.guest);
+	}
+	if (!ret)
+		return HV_RESUME;
+	core_note(&cpu->vcpu, VBH_KIND_INTERNAL, VBH_EXIT_MEMORY, gpa);
+	return HV_GP;
+}
+
+enum hv_act exit_memory(struct hv_cpu *cpu, struct vm_exit *exit)
+{
+	if (exit->not_present)
+		return fill(cpu, exit->access.gpa);
+	if (hv.apic_pa && (exit->access.gpa & PAGE_MASK) == hv.apic_pa &&
+	    exit->access.want == VBH_W && !exit->access.walk)
+		return apic_store(cpu, exit);
+	return hv_verdict(core_memory(&cpu->vcpu, &exit->access), HV_RESUME);
+}
+
+/* An INIT that did not come through a trapped ICR: from outside. A parked CPU takes it. */
+enum hv_act exit_init(struct hv_cpu *cpu, struct vm_exit *exit)
+{
+	(void)exit;
+	if (core_init(&cpu->vcpu, &cpu->vcpu, cpu->apic_id) == VBH_ALLOW)
+		__atomic_or_fetch(&cpu->requests, REQ_INIT, __ATOMIC_SEQ_CST);
+	return HV_RESUME;
+}
+
+/* Thrown-away cache lines could be ours, so they are written back. */
+enum hv_act exit_invd(struct hv_cpu *cpu, struct vm_exit *exit)
+{
+	(void)cpu;
+	(void)exit;
+	asm volatile("wbinvd" ::: "memory");
+	return HV_ADVANCE;
+}
+
+/* Long mode has none, and Linux makes none before it. */
+enum hv_act exit_task_switch(struct hv_cpu *cpu, struct vm_exit *exit)
+{
+	(void)cpu;
+	(void)exit;
+	return HV_GP;
+}
+
+/* What the platform does on a shutdown: reset (port 0xcf9, then the keyboard controller). */
+enum hv_act exit_triple_fault(struct hv_cpu *cpu, struct vm_exit *exit)
+{
+	(void)exit;
+	hv_log("triple fault at", hv.vendor->get(cpu, VBH_REG_RIP), cpu->index);
+	outb(0xcf9, 0x02);
+	outb(0xcf9, 0x06);
+	outb(0x64, 0xfe);
+	return HV_HALT;
+}
+
+enum hv_act exit_resume(struct hv_cpu *cpu, struct vm_exit *exit)
+{
+	(void)cpu;
+	(void)exit;
+	return HV_RESUME;
+}
+
+enum hv_act exit_gp(struct hv_cpu *cpu, struct vm_exit *exit)
+{
+	(void)cpu;
+	(void)exit;
+	return HV_GP;
+}
+
+enum hv_act exit_bug(struct hv_cpu *cpu, struct vm_exit *exit)
+{
+	hv_bug("exit that nobody asked for: raw, rip", exit->raw,
+	       hv.vendor->get(cpu, VBH_REG_RIP));
+}

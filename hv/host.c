@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the core asks of a body (core/host.h), on bare metal. */
+#include "pt.h"
+#include "../core/string.h"
+
+u64 host_reg(struct vbh_vcpu *vcpu, enum vbh_reg reg)
+{
+	struct hv_cpu *cpu = vcpu_to_cpu(vcpu);
+
+	return reg <= VBH_REG_R15 ? cpu->gpr[reg] : hv.vendor->get(cpu, reg);
+}
+
+void host_set_reg(struct vbh_vcpu *vcpu, enum vbh_reg reg, u64 value)
+{
+	struct hv_cpu *cpu = vcpu_to_cpu(vcpu);
+
+	if (reg <= VBH_REG_R15)
+		cpu->gpr[reg] = value;
+	if (reg == VBH_REG_RSP || reg == VBH_REG_RIP || reg == VBH_REG_RFLAGS)
+		hv.vendor->set(cpu, reg, value);
+}
+
+u64 host_msr(struct vbh_vcpu *vcpu, u32 msr)
+{
+	u64 value = 0;
+
+	if (!hv.vendor->get_msr(vcpu_to_cpu(vcpu), msr, &value))
+		rdmsr_safe(msr, &value);
+	return value;
+}
+
+static bool in_chunk(u64 pa)
+{
+	u32 i;
+
+	for (i = 0; i < hv.params.nr_chunks; i++)
+		if (pa - hv.params.chunk[i] < VBH_CHUNK)
+			return true;
+	return false;
+}
+
+/* Is the whole page ordinary memory, and not ours? */
+static bool is_guest_ram(u64 pa)
+{
+	u32 i;
+
+	pa &= PAGE_MASK;
+	for (i = 0; i < hv.params.nr_ram; i++)
+		if (pa >= hv.params.ram[i].start && pa + PAGE_SIZE <= hv.params.ram[i].end)
+			return !in_chunk(pa);
+	return false;
+}
+
+/* Every page first, then the copy: nothing is done by half. */
+static int check_range(u64 gpa, u32 len)
+{
+	u64 page;
+
+	if (gpa + len < gpa)
+		return -EFAULT;
+	for (page = gpa & PAGE_MASK; page < gpa + len; page += PAGE_SIZE)
+		if (!is_guest_ram(page))
+			return -EFAULT;
+	return 0;
+}
+
+static u32 in_page(u64 gpa, u32 len)
+{
+	u64 rest = PAGE_SIZE - (gpa & ~PAGE_MASK);
+
+	return len < rest ? len : rest;
+}
+
+int host_read_gpa(struct vbh_guest *guest, u64 gpa, void *buf, u32 len)
+{
+	u8 *to = buf;
+
+	(void)guest;
+	if (check_range(gpa, len))
+		return -EFAULT;
+	while (len) {
+		u32 n = in_page(gpa, len);
+
+		memcpy(to, window_map(this_cpu(), WINDOW_COPY, gpa, false), n);
+		gpa += n;
+		to += n;
+		len -= n;
+	}
+	return 0;
+}
+
+int host_write_gpa(struct vbh_guest *guest, u64 gpa, const void *buf, u32 len)
+{
+	const u8 *from = buf;
+
+	(void)guest;
+	if (check_range(gpa, len))
+		return -EFAULT;
+	while (len) {
+		u32 n = in_page(gpa, len);
+
+		memcpy(window_map(this_cpu(), WINDOW_COPY, gpa, false), from, n);
+		gpa += n;
+		from += n;
+		len -= n;
+	}
+	return 0;
+}
+
+int host_translate(struct vbh_vcpu *vcpu, u64 cr3, u64 gva, u64 *gpa)
+{
+	return walk_guest(vcpu_to_cpu(vcpu), cr3, gva, gpa);
+}
+
+int host_stage2_update(struct vbh_guest *guest, u64 gpa, u64 len)
+{
+	(void)guest;
+	return stage2_sync(gpa, gpa + len);
+}
+
+void host_flush(struct vbh_guest *guest)
+{
+	(void)guest;
+	smp_flush();
+}
+
+void *host_map_ring(struct vbh_guest *guest, u64 gpa)
+{
+	(void)guest;
+	return is_guest_ram(gpa) ? window_map(this_cpu(), WINDOW_RING, gpa, false) : NULL;
+}
+
+void host_lock(struct vbh_guest *guest)
+{
+	(void)guest;
+	spin_lock(&hv.guest_lock);
+}
+
+void host_unlock(struct vbh_guest *guest)
+{
+	(void)guest;
+	spin_unlock(&hv.guest_lock);
+}
+
+u64 host_tsc(void)
+{
+	return rdtsc();
+}
+
+u64 host_tsc_hz(struct vbh_guest *guest)
+{
+	(void)guest;
+	return hv.params.tsc_hz;
+}
+
+void host_status(struct vbh_guest *guest, struct vbh_status *status)
+{
+	u32 i;
+
+	(void)guest;
+	status->memory = pool_bytes();
+	status->memory_free = pool_pages_free() * PAGE_SIZE;
+	for (i = 0; hv.vendor->name[i] && i < sizeof(status->vendor) - 1; i++)
+		status->vendor[i] = hv.vendor->name[i];
+}
+
+int host_stats(struct vbh_guest *guest, u32 cpu, struct vbh_stats *stats)
+{
+	(void)guest;
+	if (cpu >= hv.params.cpus)
+		return -ENOENT;
+	memcpy(stats->exits, hv_cpu(cpu)->exits, sizeof(stats->exits));
+	stats->flushes = hv_cpu(cpu)->flushes;
+	stats->kicks = hv_cpu(cpu)->kicks;
+	return 0;
+}
+
+void host_panic(struct vbh_guest *guest, const struct vbh_event *ev)
+{
+	(void)guest;
+	hv_log("rule panic: kind, rip", ev->kind, ev->rip);
+	smp_halt_others();
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The bare-metal body: its global state, its CPUs, and what its files offer
+ * each other.
+ *
+ * Everything runs with interrupts off, on the CPU's own stack. Locks: guest
+ * (hv.guest_lock, taken by the core) before pool (hv.pool_lock). A lock is
+ * never held across an entry.
+ */
+#ifndef HV_HV_H
+#define HV_HV_H
+
+#include <vbh/launch.h>
+#include "vendor.h"
+#include "../core/errno.h"
+
+/* Linear layout, all in the top-level slots of VBH_IMAGE_BASE. */
+#define HV_CHUNKS		VBH_IMAGE_BASE			/* chunk i at + i * VBH_CHUNK */
+#define HV_CPUS			(VBH_IMAGE_BASE + (1ull << 30))	/* CPU i at + i * HV_CPU_AREA */
+#define HV_WINDOWS		(VBH_IMAGE_BASE + (2ull << 30))	/* CPU i, slot s */
+#define HV_CPU_AREA		65536ull
+#define HV_CPU_PAGES		3	/* struct hv_cpu at the area's start */
+#define HV_STACK_PAGES		4	/* at its end; between them nothing is mapped */
+#define HV_WINDOW_SLOTS		4
+
+/* Selectors are Linux's, so that changing GDTs needs no far jump. */
+#define HV_CS			0x10
+#define HV_DS			0x18
+#define HV_TR			0x40
+
+enum hv_window {
+	WINDOW_COPY,		/* host_read_gpa, host_write_gpa */
+	WINDOW_WALK,		/* guest page tables */
+	WINDOW_RING,
+	WINDOW_APIC,		/* stays on the local APIC */
+};
+
+/* Things one CPU asks another to do on its way into the guest. */
+#define REQ_INIT		(1u << 0)
+#define REQ_HALT		(1u << 1)
+
+struct hv_cpu {
+	u64 gpr[16];		/* the guest's, by enum vbh_reg; vendors keep RSP current */
+	struct vbh_vcpu vcpu;
+	void *vendor;		/* struct svm_cpu, struct vmx_cpu */
+	u32 index;
+	u32 apic_id;
+	bool launched;
+
+	/*
+	 * Flushing. in_guest is set, then (full barrier) seen is compared with
+	 * hv.generation, before each entry; the initiator adds to hv.generation,
+	 * then (full barrier) looks at in_guest. So one of the two sees the other.
+	 */
+	u32 in_guest;
+	u32 seen;
+	u32 kicked;		/* an NMI on its way is ours */
+	u32 requests;		/* REQ_*, set atomically by others */
+	u32 sipi;		/* 0x100 | page once SIPI came */
+
+	bool nmi_pending;	/* Linux has to get one */
+	bool mc_pending;
+	bool injected;		/* the entry to come delivers an event already */
+
+	u64 exits[VBH_NR_EXITS];
+	u64 flushes, kicks;
+
+	u64 tss[14];		/* 64-bit TSS, 104 bytes */
+	u64 gdt[10];
+};
+
+struct hv {
+	const struct hv_vendor *vendor;
+	struct hv_caps caps;
+	struct vbh_guest guest;
+	u32 guest_lock;
+	u32 pool_lock;
+	u32 launch_lock;
+	u32 generation;		/* see struct hv_cpu */
+	u32 halted;
+	u64 cr3;		/* of the hypervisor's own tables */
+	u64 cr4;		/* what the hypervisor runs with */
+	u64 apic_pa;		/* 0: not trapped */
+	bool trap_icr;
+	bool la57;
+	u64 zero_pa;		/* the page of zeroes behind the hypervisor's memory */
+	u64 ram_end;
+	struct vbh_launch params;	/* our copy */
+};
+
+extern struct hv hv;
+
+static inline struct hv_cpu *hv_cpu(u32 index)
+{
+	return (struct hv_cpu *)(HV_CPUS + index * HV_CPU_AREA);
+}
+
+/* The CPU whose stack this is. */
+static inline struct hv_cpu *this_cpu(void)
+{
+	return (struct hv_cpu *)(read_rsp() & ~(HV_CPU_AREA - 1));
+}
+
+static inline void *hv_stack_top(struct hv_cpu *cpu)
+{
+	return (u8 *)cpu + HV_CPU_AREA;
+}
+
+static inline struct hv_cpu *vcpu_to_cpu(struct vbh_vcpu *vcpu)
+{
+	return (struct hv_cpu *)((u8 *)vcpu - offsetof(struct hv_cpu, vcpu));
+}
+
+/* lock.c is these two lines. */
+static inline void spin_lock(u32 *lock)
+{
+	while (__atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE))
+		while (READ_ONCE(*lock))
+			cpu_relax();
+}
+
+static inline void spin_unlock(u32 *lock)
+{
+	__atomic_store_n(lock, 0, __ATOMIC_RELEASE);
+}
+
+/* What a handler wants. */
+enum hv_act {
+	HV_RESUME,		/* enter again as it is */
+	HV_ADVANCE,		/* the instruction is done */
+	HV_DONE,		/* likewise, and RIP is past it already */
+	HV_GP,
+	HV_UD,
+	HV_HALT,
+};
+
+/* pool.c: pages of the hypervisor's own memory, cleared. NULL: none left. */
+int pool_init(void);
+void *pool_alloc(u32 pages);	/* contiguous in linear, not in physical addresses */
+void *pool_page(void);
+void pool_free(void *page);
+u64 pool_pages_free(void);
+u64 pool_bytes(void);
+u64 hv_pa(const void *va);	/* of image and pool */
+void *hv_va(u64 pa);		/* of pool pages: page tables */
+
+/* mm.c: the hypervisor's own address space. */
+int mm_init(void);
+void *window_map(struct hv_cpu *cpu, enum hv_window slot, u64 pa, bool uncached);
+u64 mm_exit_tables(struct hv_cpu *cpu, u64 cr3);
+
+/* exit.c: after a slow exit; returns when the guest is to be entered. */
+void hv_exit(struct hv_cpu *cpu);
+/* CPUID for the guest, in and out through cpu->gpr. Short: every program meets it. */
+void hv_cpuid(struct hv_cpu *cpu, u64 guest_cr4);
+
+/* tail.c: pending requests and events, then in_guest; the last thing before entry. */
+void hv_tail(struct hv_cpu *cpu);
+
+/* launch.c */
+void hv_capture(struct hv_linux *st);
+
+/*
+ * return.c: natively back to Linux with the state st, on tables of ours that
+ * hold Linux's kernel half. With an error: its text goes to params. The second
+ * form takes a launched CPU out of guest mode first, with 0 in RAX.
+ */
+void hv_return(struct hv_cpu *cpu, struct hv_linux *st, struct vbh_launch *params,
+	       const char *error) __noreturn;
+void hv_leave(struct hv_cpu *cpu) __noreturn;
+
+/* msr.c, cr.c, dt.c: handlers, and the MSRs that always exit on writes. */
+void msr_init(void);
+enum hv_act msr_read(struct hv_cpu *cpu, struct vm_exit *exit);
+enum hv_act msr_write(struct hv_cpu *cpu, struct vm_exit *exit);
+enum hv_act cr_write(struct hv_cpu *cpu, struct vm_exit *exit);
+enum hv_act dt_access(struct hv_cpu *cpu, struct vm_exit *exit);
+/* A core verdict as an action; allow is what VBH_ALLOW becomes. */
+enum hv_act hv_verdict(enum vbh_verdict v, enum hv_act allow);
+/* Decode the instruction at RIP; false if it is none that core/decode.h knows. */
+bool hv_decode(struct hv_cpu *cpu, struct insn *insn);
+
+/* stage2.c */
+int stage2_init(void);
+int stage2_fill(u64 gpa);	/* map what was never touched; -ENOSPC */
+u64 stage2_root(void);		/* physical address of its top-level table */
+u8 stage2_levels(void);
+int stage2_sync(u64 start, u64 end);
+void stage2_reap(void);		/* tables no CPU can see any more */
+
+/* mtrr.c: memory type of pa, and how far it holds. */
+void mtrr_init(void);
+u8 mtrr_type(u64 pa, u64 *end);
+
+/* walk.c: the guest's page tables. */
+int walk_guest(struct hv_cpu *cpu, u64 cr3, u64 gva, u64 *gpa);
+
+/* apic.c: NMIs to others, and ICR writes of the guest. */
+int apic_init(void);
+void apic_send_nmi(struct hv_cpu *cpu, u32 apic_id);
+/* Drop what interrupts this CPU's local APIC still holds, as INIT does. */
+void apic_drain(struct hv_cpu *cpu);
+enum hv_act apic_store(struct hv_cpu *cpu, struct vm_exit *exit);
+enum hv_act apic_icr(struct hv_cpu *cpu, u64 icr, bool x2apic);
+
+/* smp.c: making other CPUs notice. */
+void smp_flush(void);
+void smp_halt_others(void);
+void smp_halt(void) __noreturn;
+void smp_kick(struct hv_cpu *target);
+
+/* trap.c, trap.S */
+void trap_init(void);
+void trap_load(struct hv_cpu *cpu);
+/* This CPU took an NMI: somebody's kick, or one for Linux. */
+void trap_nmi(struct hv_cpu *cpu);
+/* An NMI that is latched comes in now, through our own gate (SVM). */
+void trap_open_nmi(void);
+
+/* debug.c: to port 0xe9 in debug builds, nowhere otherwise. */
+void hv_log(const char *what, u64 a, u64 b);
+void hv_bug(const char *what, u64 a, u64 b) __noreturn;
+/* error = "what (where)" for the loader. */
+void hv_error(char *error, u32 size, const char *what);
+
+#endif

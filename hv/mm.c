@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The hypervisor's own address space: the image with the rights of its parts,
+ * its other chunks, a stack for each CPU with nothing below it, and a few
+ * windows for each CPU through which it looks at the guest's memory. Nothing of
+ * the guest is mapped but what a window shows at the moment.
+ */
+#include "pt.h"
+
+extern char hv_text_start[], hv_rodata_start[], hv_data_start[], hv_end[];
+
+static struct pt tables = { .format = &pt_host, .max_leaf = 1 };
+
+static int map(u64 va, u64 pa, u8 level, u32 rights)
+{
+	u64 *slot = pt_slot(&tables, va, &level, true);
+
+	if (!slot)
+		return -ENOMEM;
+	*slot = pt_leaf(&tables, pa, level, rights, MEM_WB);
+	return 0;
+}
+
+static u32 image_rights(u64 va)
+{
+	if (va < (u64)hv_rodata_start)
+		return VBH_R | VBH_X;
+	if (va < (u64)hv_data_start)
+		return VBH_R;
+	return VBH_R | VBH_W;
+}
+
+static int map_chunks(void)
+{
+	u64 va;
+	u32 i;
+	int ret;
+
+	for (va = HV_CHUNKS; va < HV_CHUNKS + VBH_CHUNK; va += PAGE_SIZE) {
+		ret = map(va, hv_pa((void *)va), 0, image_rights(va));
+		if (ret)
+			return ret;
+	}
+	for (i = 1; i < hv.params.nr_chunks; i++) {
+		ret = map(HV_CHUNKS + i * VBH_CHUNK, hv.params.chunk[i], 1, VBH_R | VBH_W);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static int map_pages(u64 va, u32 pages)
+{
+	for (; pages; pages--, va += PAGE_SIZE) {
+		void *page = pool_page();
+
+		if (!page || map(va, hv_pa(page), 0, VBH_R | VBH_W))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static u64 window_va(u32 cpu, enum hv_window slot)
+{
+	return HV_WINDOWS + (cpu * HV_WINDOW_SLOTS + slot) * PAGE_SIZE;
+}
+
+static int map_cpu(u32 i)
+{
+	u64 area = HV_CPUS + i * HV_CPU_AREA;
+	u8 level = 0;
+	int ret;
+
+	ret = map_pages(area, HV_CPU_PAGES);
+	if (!ret)
+		ret = map_pages(area + HV_CPU_AREA - HV_STACK_PAGES * PAGE_SIZE, HV_STACK_PAGES);
+	/* The windows' tables have to be there; what they show is set when it is needed. */
+	if (!ret && !pt_slot(&tables, window_va(i, 0), &level, true))
+		ret = -ENOMEM;
+	return ret;
+}
+
+int mm_init(void)
+{
+	u32 i;
+	int ret;
+
+	tables.levels = hv.la57 ? 5 : 4;
+	tables.root = pool_page();
+	if (!tables.root)
+		return -ENOMEM;
+	ret = map_chunks();
+	for (i = 0; !ret && i < hv.params.cpus; i++)
+		ret = map_cpu(i);
+	hv.cr3 = hv_pa(tables.root);
+	return ret;
+}
+
+void *window_map(struct hv_cpu *cpu, enum hv_window slot, u64 pa, bool uncached)
+{
+	u64 va = window_va(cpu->index, slot);
+	u8 level = 0;
+	u64 *pte = pt_slot(&tables, va, &level, false);
+	u64 entry = pt_leaf(&tables, pa & PAGE_MASK, 0, VBH_R | VBH_W, uncached ? MEM_UC : MEM_WB);
+
+	if (*pte != entry) {
+		WRITE_ONCE(*pte, entry);
+		invlpg((void *)va);
+	}
+	return (void *)(va + (pa & ~PAGE_MASK));
+}
+
+/*
+ * Tables with which the processor can go back to Linux: the kernel half of
+ * those at the guest's cr3, and our own slot. The same page for every CPU:
+ * what two CPUs would write there is the same.
+ */
+u64 mm_exit_tables(struct hv_cpu *cpu, u64 cr3)
+{
+	static u64 exit_top[512] __aligned(4096);
+	const u64 *top = window_map(cpu, WINDOW_WALK, cr3 & PT_ADDR, false);
+	u32 i;
+
+	for (i = 0; i < 256; i++) {
+		exit_top[i] = tables.root[i];
+		exit_top[256 + i] = top[256 + i];
+	}
+	return hv_pa(exit_top);
+}

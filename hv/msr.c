@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * MSRs that exit: a table of those that the hypervisor itself has a word on,
+ * then the core's pins, then the processor, which may refuse.
+ */
+#include "hv.h"
+
+/* FEATURE_CONTROL as firmware leaves it that has switched VMX off for good. */
+#define FEATURE_CONTROL_OFF	1
+
+struct msr_row {
+	u32 first, last;
+	enum hv_act (*read)(struct hv_cpu *cpu, u32 msr, u64 *value);
+	enum hv_act (*write)(struct hv_cpu *cpu, u32 msr, u64 value);
+	bool trap_icr_only;
+};
+
+/* A MSR of VMX or SVM: #GP, as where there is no such thing. */
+static enum hv_act absent_read(struct hv_cpu *cpu, u32 msr, u64 *value)
+{
+	(void)value;
+	return hv_verdict(core_virt_insn(&cpu->vcpu, msr, 0), HV_GP);
+}
+
+static enum hv_act absent_write(struct hv_cpu *cpu, u32 msr, u64 value)
+{
+	return hv_verdict(core_virt_insn(&cpu->vcpu, msr, value), HV_GP);
+}
+
+static enum hv_act feature_control_read(struct hv_cpu *cpu, u32 msr, u64 *value)
+{
+	if (!rdmsr_safe(msr, value))
+		return HV_GP;
+	(void)cpu;
+	*value = FEATURE_CONTROL_OFF;
+	return HV_ADVANCE;
+}
+
+/* Linux switches SVM off on its way down, whether or not it was on. */
+static enum hv_act hsave_write(struct hv_cpu *cpu, u32 msr, u64 value)
+{
+	return value ? absent_write(cpu, msr, value) : HV_ADVANCE;
+}
+
+static enum hv_act efer_read(struct hv_cpu *cpu, u32 msr, u64 *value)
+{
+	(void)msr;
+	*value = hv.vendor->get(cpu, VBH_REG_EFER);
+	return HV_ADVANCE;
+}
+
+/* APM 2, 3.1.7: LMA is read-only here, LME can't change under paging. */
+static enum hv_act efer_write(struct hv_cpu *cpu, u32 msr, u64 value)
+{
+	u64 old = hv.vendor->get(cpu, VBH_REG_EFER);
+	enum vbh_verdict v;
+
+	if (value & EFER_SVME)
+		return absent_write(cpu, msr, value);
+	value = (value & ~EFER_LMA) | (old & EFER_LMA);
+	if ((old ^ value) & EFER_LME && (hv.vendor->get(cpu, VBH_REG_CR0) & CR0_PG))
+		return HV_GP;
+	v = core_msr_write(&cpu->vcpu, msr, old, value);
+	if (v != VBH_ALLOW)
+		return hv_verdict(v, HV_ADVANCE);
+	/* The processor judges reserved bits; ours are LME, LMA, NXE and SVME. */
+	if (!wrmsr_safe(MSR_EFER, value | rdmsr(MSR_EFER)))
+		return HV_GP;
+	hv.vendor->set(cpu, VBH_REG_EFER, value);
+	return HV_ADVANCE;
+}
+
+/*
+ * The page may not move: with it would go our own view of it, or the guest's
+ * onto memory that it may not write.
+ */
+static enum hv_act apic_base_write(struct hv_cpu *cpu, u32 msr, u64 value)
+{
+	u64 old = rdmsr(msr);
+	enum vbh_verdict v = core_msr_write(&cpu->vcpu, msr, old, value);
+
+	if (v != VBH_ALLOW)
+		return hv_verdict(v, HV_ADVANCE);
+	if ((old ^ value) & PAGE_MASK)
+		return absent_write(cpu, msr, value);
+	return wrmsr_safe(msr, value) ? HV_ADVANCE : HV_GP;
+}
+
+static enum hv_act icr_write(struct hv_cpu *cpu, u32 msr, u64 value)
+{
+	(void)msr;
+	return apic_icr(cpu, value, true);
+}
+
+/* Where the second stage holds the types, it follows what the guest makes of the MTRRs. */
+static enum hv_act mtrr_write(struct hv_cpu *cpu, u32 msr, u64 value)
+{
+	u64 old;
+	enum vbh_verdict v;
+
+	if (!rdmsr_safe(msr, &old))
+		return HV_GP;
+	if (old == value)
+		return HV_ADVANCE;
+	v = core_msr_write(&cpu->vcpu, msr, old, value);
+	if (v != VBH_ALLOW)
+		return hv_verdict(v, HV_ADVANCE);
+	if (!wrmsr_safe(msr, value))
+		return HV_GP;
+	host_lock(&hv.guest);
+	mtrr_init();
+	if (stage2_sync(0, hv.ram_end > BIT(32) ? hv.ram_end : BIT(32)))
+		hv_log("no memory for new types", msr, value);
+	smp_flush();
+	host_unlock(&hv.guest);
+	return HV_ADVANCE;
+}
+
+static const struct msr_row rows[] = {
+	{ MSR_APIC_BASE, MSR_APIC_BASE, NULL, apic_base_write, false },
+	{ MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, feature_control_read, absent_write, false },
+	{ MSR_VMX_FIRST, MSR_VMX_LAST, absent_read, absent_write, false },
+	{ MSR_MTRR_PHYSBASE0, MSR_MTRR_LAST, NULL, mtrr_write, false },
+	{ MSR_MTRR_DEFTYPE, MSR_MTRR_DEFTYPE, NULL, mtrr_write, false },
+	{ MSR_X2APIC_ICR, MSR_X2APIC_ICR, NULL, icr_write, true },
+	{ MSR_EFER, MSR_EFER, efer_read, efer_write, false },
+	{ MSR_VM_CR, MSR_VM_SMM_CTL, absent_read, absent_write, false },
+	{ MSR_VM_HSAVE_PA, MSR_VM_HSAVE_PA, absent_read, hsave_write, false },
+	{ MSR_SVM_KEY, MSR_SVM_KEY, absent_read, absent_write, false },
+};
+
+static const struct msr_row *find(u32 msr)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		if (msr >= rows[i].first && msr <= rows[i].last &&
+		    (!rows[i].trap_icr_only || hv.trap_icr))
+			return &rows[i];
+	return NULL;
+}
+
+/* Which of the rows a vendor needs is its own bitmap's business; the ICR is ours. */
+void msr_init(void)
+{
+	if (hv.trap_icr)
+		hv.vendor->intercept_msr_write(MSR_X2APIC_ICR);
+}
+
+enum hv_act msr_read(struct hv_cpu *cpu, struct vm_exit *exit)
+{
+	const struct msr_row *row = find(exit->msr);
+	enum hv_act act = HV_ADVANCE;
+	u64 value = 0;
+
+	if (row && row->read)
+		act = row->read(cpu, exit->msr, &value);
+	else if (!hv.vendor->get_msr(cpu, exit->msr, &value) && !rdmsr_safe(exit->msr, &value))
+		act = HV_GP;
+	if (act == HV_ADVANCE) {
+		cpu->gpr[VBH_REG_RAX] = (u32)value;
+		cpu->gpr[VBH_REG_RDX] = value >> 32;
+	}
+	return act;
+}
+
+enum hv_act msr_write(struct hv_cpu *cpu, struct vm_exit *exit)
+{
+	const struct msr_row *row = find(exit->msr);
+	enum vbh_verdict v = VBH_ALLOW;
+
+	if (row && row->write)
+		return row->write(cpu, exit->msr, exit->value);
+	if (core_msr_pinned(&hv.guest, exit->msr))
+		v = core_msr_write(&cpu->vcpu, exit->msr, host_msr(&cpu->vcpu, exit->msr),
+				   exit->value);
+	if (v != VBH_ALLOW)
+		return hv_verdict(v, HV_ADVANCE);
+	if (hv.vendor->set_msr(cpu, exit->msr, exit->value))
+		return HV_ADVANCE;
+	return wrmsr_safe(exit->msr, exit->value) ? HV_ADVANCE : HV_GP;
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Making other CPUs notice: an NMI throws a CPU out of the guest, and on its way
+ * back it sees what has changed. A CPU that is not in the guest needs no NMI.
+ */
+#include "hv.h"
+
+void smp_kick(struct hv_cpu *target)
+{
+	target->kicks++;
+	__atomic_store_n(&target->kicked, 1, __ATOMIC_SEQ_CST);
+	apic_send_nmi(this_cpu(), target->apic_id);
+}
+
+/*
+ * The caller holds the guest's lock or is alone; its own CPU flushes in
+ * hv_tail(). The add is a full barrier (struct hv_cpu has the protocol).
+ */
+void smp_flush(void)
+{
+	u32 gen = __atomic_add_fetch(&hv.generation, 1, __ATOMIC_SEQ_CST);
+	struct hv_cpu *self = this_cpu();
+	u32 i;
+
+	for (i = 0; i < hv.params.cpus; i++) {
+		struct hv_cpu *cpu = hv_cpu(i);
+
+		if (cpu != self && READ_ONCE(cpu->in_guest) && READ_ONCE(cpu->seen) != gen)
+			smp_kick(cpu);
+	}
+	for (i = 0; i < hv.params.cpus; i++) {
+		struct hv_cpu *cpu = hv_cpu(i);
+
+		while (cpu != self && READ_ONCE(cpu->in_guest) && READ_ONCE(cpu->seen) != gen)
+			cpu_relax();
+	}
+	stage2_reap();
+}
+
+void smp_halt_others(void)
+{
+	struct hv_cpu *self = this_cpu();
+	u32 i;
+
+	WRITE_ONCE(hv.halted, 1);
+	for (i = 0; i < hv.params.cpus; i++) {
+		struct hv_cpu *cpu = hv_cpu(i);
+
+		if (cpu == self || !cpu->launched)
+			continue;
+		__atomic_or_fetch(&cpu->requests, REQ_HALT, __ATOMIC_SEQ_CST);
+		if (READ_ONCE(cpu->in_guest))
+			smp_kick(cpu);
+	}
+}
+
+/* For good: interrupts are off, and an NMI comes back here. */
+void smp_halt(void)
+{
+	for (;;)
+		hlt();
+}

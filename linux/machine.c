@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Whether this machine may be put under the image, said in words where not,
+ * and what the image has to know of it: RAM, CPUs, the TSC. What the processor
+ * must be able to do, the image checks itself.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/cc_platform.h>
+#include <linux/crash_dump.h>
+#include <linux/ioport.h>
+#include <linux/smp.h>
+#include <asm/cpufeature.h>
+#include <asm/msr.h>
+#include <asm/processor.h>
+#include <asm/smp.h>
+#include <asm/tsc.h>
+#include "stub.h"
+#include "vbh.h"
+
+static_assert(VBH_STUB_HC_STOP == VBH_HC_STOP);
+
+static bool trap_icr;
+module_param(trap_icr, bool, 0444);
+MODULE_PARM_DESC(trap_icr,
+		 "Trap the sender of an INIT even where the receiver could exit");
+
+/*
+ * A KVM that is loaded but idle would set CR4.VMXE or EFER.SVME with its next
+ * virtual machine, in a way that treats a fault as a bug.
+ */
+static const char *kvm_loaded(void)
+{
+	static const char * const names[] = { "kvm_intel", "kvm_amd" };
+	const char *found = NULL;
+	struct module *mod;
+	int i;
+
+	facts_lock_modules();
+	list_for_each_entry(mod, facts_modules(), list)
+		for (i = 0; i < ARRAY_SIZE(names); i++)
+			if (!strcmp(mod->name, names[i]))
+				found = names[i];
+	facts_unlock_modules();
+	return found;
+}
+
+const char *machine_cpu_busy(void)
+{
+	u64 efer;
+
+	if (native_read_cr4() & X86_CR4_VMXE)
+		return "VMX is in use (CR4.VMXE is set)";
+	if (!rdmsrl_safe(MSR_EFER, &efer) && (efer & EFER_SVME))
+		return "SVM is in use (EFER.SVME is set)";
+	return NULL;
+}
+
+int machine_check(struct vbh_why *why)
+{
+	const char *kvm;
+
+	if (boot_cpu_has(X86_FEATURE_XENPV))
+		return vbh_fail(why, -ENODEV, "this is a Xen PV guest");
+	if (cc_platform_has(CC_ATTR_MEM_ENCRYPT))
+		return vbh_fail(why, -EOPNOTSUPP,
+				"memory encryption (SME, SEV or TDX) is active: boot with mem_encrypt=off");
+	if (is_kdump_kernel())
+		return vbh_fail(why, -EOPNOTSUPP,
+				"this is a kdump kernel, which does not know all RAM");
+	if (num_online_cpus() > VBH_MAX_CPUS)
+		return vbh_fail(why, -E2BIG, "%u CPUs are online, at most %u can be",
+				num_online_cpus(), VBH_MAX_CPUS);
+	kvm = kvm_loaded();
+	if (kvm)
+		return vbh_fail(why, -EBUSY,
+				"module %s is loaded: unload it first (modprobe -r %s)",
+				kvm, kvm);
+	return 0;
+}
+
+/* The ends are cut to whole pages; neighbours become one range. */
+static int add_ram(struct resource *res, void *data)
+{
+	struct vbh_launch *params = data;
+	u64 start = PAGE_ALIGN(res->start);
+	u64 end = (res->end + 1) & PAGE_MASK;
+
+	if (start >= end)
+		return 0;
+	if (params->nr_ram && params->ram[params->nr_ram - 1].end == start) {
+		params->ram[params->nr_ram - 1].end = end;
+		return 0;
+	}
+	if (params->nr_ram == VBH_MAX_RAM)
+		return -E2BIG;
+	params->ram[params->nr_ram].start = start;
+	params->ram[params->nr_ram].end = end;
+	params->nr_ram++;
+	return 0;
+}
+
+int machine_describe(struct vbh_launch *params, const struct cpumask *mask,
+		     struct vbh_why *why)
+{
+	unsigned int cpu;
+	int err;
+
+	params->size = sizeof(*params);
+	params->flags = trap_icr ? VBH_LAUNCH_F_TRAP_ICR : 0;
+	params->sipi_page = facts_sipi_page();
+	params->tsc_hz = (u64)tsc_khz * 1000;
+	if (!params->tsc_hz)
+		return vbh_fail(why, -ENODEV, "the frequency of the TSC is not known");
+
+	for_each_cpu(cpu, mask) {
+		if (params->cpus == VBH_MAX_CPUS)
+			return vbh_fail(why, -E2BIG, "more than %u CPUs",
+					VBH_MAX_CPUS);
+		params->apic_id[params->cpus++] =
+			per_cpu(x86_cpu_to_apicid, cpu);
+	}
+
+	/* Goes by address, and over what is nested in a range only once. */
+	err = walk_iomem_res_desc(IORES_DESC_NONE, IORESOURCE_SYSTEM_RAM |
+				  IORESOURCE_BUSY, 0, -1, params, add_ram);
+	if (err || !params->nr_ram)
+		return vbh_fail(why, err ?: -ENODEV,
+				"RAM is in more than %u ranges, or in none",
+				VBH_MAX_RAM);
+	return 0;
+}

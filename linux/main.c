@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The life of VBH on this machine: off, then native (our image under every
+ * CPU) or enlightened (under a KVM that offers VBH), and off again. Everything
+ * here is under vbh_mutex.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/kernel.h>
+#include <linux/module.h>
+#include "vbh.h"
+
+/* One at a time: start, stop, seal, unlock, and modules that come and go. */
+DEFINE_MUTEX(vbh_mutex);
+enum vbh_mode vbh_mode;
+
+int vbh_fail(struct vbh_why *why, int err, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vscnprintf(why->text, sizeof(why->text), fmt, args);
+	va_end(args);
+	pr_err("%s\n", why->text);
+	return err;
+}
+
+static void set_mode(enum vbh_mode mode)
+{
+	WRITE_ONCE(vbh_mode, mode);
+	dev_wake();
+}
+
+u32 vbh_state(void)
+{
+	struct vbh_status status;
+
+	return vbh_get_status(&status) ? 0 : status.state;
+}
+
+/* Under a hypervisor, ours or KVM's: is it one that we can talk to? */
+static int check_abi(u32 leaf, struct vbh_why *why)
+{
+	u32 abi = cpuid_eax(leaf + 1);
+
+	if (abi >> 16 == VBH_ABI_MAJOR)
+		return 0;
+	return vbh_fail(why, -EPROTO,
+			"the hypervisor speaks ABI %u.%u, the driver %u.%u",
+			abi >> 16, abi & 0xffff, VBH_ABI_MAJOR, VBH_ABI_MINOR);
+}
+
+static int enter_native(struct vbh_why *why)
+{
+	u32 leaf;
+	int err;
+
+	err = launch_start(why);
+	if (err)
+		return err;
+	set_mode(VBH_NATIVE);
+	leaf = vbh_find_leaf();
+	if (!leaf)
+		return vbh_fail(why, -ENODEV,
+				"the hypervisor runs but shows no CPUID leaf");
+	return check_abi(leaf, why);
+}
+
+static int enter_enlightened(u32 leaf, struct vbh_why *why)
+{
+	int err = check_abi(leaf, why);
+
+	if (err)
+		return err;
+	pr_info("VBH is offered by this machine's hypervisor\n");
+	set_mode(VBH_ENLIGHTENED);
+	cpus_set_active(true);
+	return 0;
+}
+
+/*
+ * What a KVM has been given (ring, pins) stays given; its regions can be taken
+ * back. The module then stays loaded, as owner of the ring.
+ */
+static void leave_enlightened(void)
+{
+	modules_undo();
+	vbh_hypercall(VBH_HC_REGION_DEL, REGION_TAG_KERNEL, 0, 0, 0);
+	cpus_set_active(false);
+	set_mode(VBH_OFF);
+	if (!ring_donated())
+		module_put(THIS_MODULE);
+}
+
+static int stop_native(void)
+{
+	int err = launch_stop();
+
+	if (err)
+		return err;
+	modules_stop();
+	set_mode(VBH_OFF);
+	module_put(THIS_MODULE);
+	return 0;
+}
+
+/* Take back whatever there is by now, and the reference with it. */
+static void undo_start(void)
+{
+	switch (vbh_mode) {
+	case VBH_OFF:
+		if (cpumask_empty(launch_cpus()))
+			module_put(THIS_MODULE);
+		break;
+	case VBH_NATIVE:
+		/* On failure it goes on running, and STOP can be tried again. */
+		stop_native();
+		break;
+	case VBH_ENLIGHTENED:
+		leave_enlightened();
+		break;
+	}
+}
+
+int vbh_start(const struct vbh_policy *policy, struct vbh_why *why)
+{
+	u32 leaf;
+	int err;
+
+	if (vbh_mode != VBH_OFF)
+		return vbh_fail(why, -EALREADY, "VBH is running already");
+	if (!cpumask_empty(launch_cpus()))
+		return vbh_fail(why, -EIO, "an earlier launch left CPUs in guest mode");
+	if (cpus_suspending())
+		return vbh_fail(why, -EBUSY, "the machine is being suspended");
+	err = policy_check(policy, why);
+	if (!err)
+		err = facts_find(why);
+	if (err)
+		return err;
+	if (!try_module_get(THIS_MODULE))
+		return vbh_fail(why, -ENODEV, "vbh is being unloaded");
+
+	leaf = vbh_find_leaf();
+	err = leaf ? enter_enlightened(leaf, why) : enter_native(why);
+	if (!err)
+		err = policy_apply(policy, why);
+	if (err)
+		undo_start();
+	return err;
+}
+
+int vbh_stop(void)
+{
+	switch (vbh_mode) {
+	case VBH_NATIVE:
+		return stop_native();
+	case VBH_ENLIGHTENED:
+		return -EOPNOTSUPP;
+	default:
+		return -ENODEV;
+	}
+}
+
+int vbh_seal(void)
+{
+	long err;
+
+	if (vbh_mode == VBH_OFF)
+		return -ENODEV;
+	modules_hold();
+	err = vbh_hypercall(VBH_HC_SEAL, 0, 0, 0, 0);
+	if (err && err != -EALREADY)
+		modules_release();
+	if (!err)
+		pr_info("sealed\n");
+	return err;
+}
+
+int vbh_unlock(const void *key, u32 len)
+{
+	if (vbh_mode == VBH_OFF)
+		return -ENODEV;
+	return vbh_call_with(VBH_HC_UNLOCK, key, len, len);
+}
+
+static int __init vbh_init(void)
+{
+	int err;
+
+	err = modules_init();
+	if (err)
+		return err;
+	err = cpus_init();
+	if (err)
+		goto no_cpus;
+	err = dev_init();
+	if (err)
+		goto no_dev;
+	return 0;
+
+no_dev:
+	cpus_exit();
+no_cpus:
+	modules_exit();
+	return err;
+}
+
+/* A reference is held while VBH runs: by now it does not. */
+static void __exit vbh_exit(void)
+{
+	dev_exit();
+	cpus_exit();
+	modules_exit();
+	ring_free();
+}
+
+module_init(vbh_init);
+module_exit(vbh_exit);
+
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("A thin hypervisor that protects the kernel that loads it");
+MODULE_AUTHOR("The VBH developers");
+MODULE_VERSION("1.0");

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Text and constants of modules. A module is protected when it has become live:
+ * by then relocations, ftrace, jump labels and its own init are through, and
+ * its pages are final. When it goes, its regions go first; after the seal
+ * nothing protected can go, so every protected module is held.
+ *
+ * The list is under vbh_mutex.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/idr.h>
+#include <linux/io.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/notifier.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+#include "vbh.h"
+
+struct guarded {
+	struct list_head list;
+	struct module *mod;
+	u32 tag;
+	bool regions;		/* there are some: the policy may want none */
+	bool held;
+};
+
+static LIST_HEAD(guarded_modules);
+static DEFINE_IDA(tags);
+
+static struct guarded *find(const struct module *mod)
+{
+	struct guarded *g;
+
+	list_for_each_entry(g, &guarded_modules, list)
+		if (g->mod == mod)
+			return g;
+	return NULL;
+}
+
+/* Pages of vmalloc space one by one; the batch joins neighbours. */
+static int add_span(struct region_batch *batch, enum vbh_region_kind kind,
+		    const void *start, const void *end)
+{
+	const void *at;
+	int err;
+
+	for (at = start; at < end; at += PAGE_SIZE) {
+		err = region_batch_add(batch, kind,
+				       page_to_phys(vmalloc_to_page(at)),
+				       PAGE_SIZE);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* See kernel/module/strict_rwx.c: text, then constants, then the rest. */
+static int add_module(struct region_batch *batch, const struct module *mod)
+{
+	const struct module_layout *core = &mod->core_layout;
+	int err;
+
+	err = add_span(batch, VBH_REGION_MODULE_TEXT, core->base,
+		       core->base + core->text_size);
+#ifdef CONFIG_MITIGATION_ITS
+	for (int i = 0; !err && i < mod->its_num_pages; i++)
+		err = add_span(batch, VBH_REGION_MODULE_TEXT,
+			       mod->its_page_array[i],
+			       mod->its_page_array[i] + PAGE_SIZE);
+#endif
+	if (!err)
+		err = add_span(batch, VBH_REGION_MODULE_RODATA,
+			       core->base + core->text_size,
+			       core->base + core->ro_after_init_size);
+	return err;
+}
+
+static void forget(struct guarded *g)
+{
+	list_del(&g->list);
+	ida_free(&tags, g->tag);
+	if (g->held)
+		module_put(g->mod);
+	kfree(g);
+}
+
+static int protect(struct module *mod)
+{
+	struct region_batch batch;
+	struct guarded *g;
+	int err;
+
+	if (find(mod))
+		return 0;
+	g = kzalloc(sizeof(*g), GFP_KERNEL);
+	if (!g)
+		return -ENOMEM;
+	g->mod = mod;
+	err = ida_alloc_min(&tags, REGION_TAG_MODULES, GFP_KERNEL);
+	if (err < 0) {
+		kfree(g);
+		return err;
+	}
+	g->tag = err;
+	list_add(&g->list, &guarded_modules);
+
+	err = region_batch_begin(&batch, g->tag);
+	if (!err)
+		err = region_batch_end(&batch, add_module(&batch, mod));
+	g->regions = batch.sent;
+	if (err)
+		forget(g);
+	return err;
+}
+
+static void unprotect(struct guarded *g)
+{
+	long err = 0;
+
+	if (g->regions)
+		err = vbh_hypercall(VBH_HC_REGION_DEL, g->tag, 0, 0, 0);
+	if (err)
+		pr_crit("the pages of module %s stay protected: %ld\n",
+			g->mod->name, err);
+	forget(g);
+}
+
+static int hold(struct guarded *g)
+{
+	if (g->held)
+		return 0;
+	if (!try_module_get(g->mod))
+		return -ENOENT;
+	g->held = true;
+	return 0;
+}
+
+static void module_live(struct module *mod)
+{
+	int err = protect(mod);
+
+	if (err)
+		pr_err("module %s is not protected: %d\n", mod->name, err);
+	else if (vbh_state() != VBH_STATE_OPEN && hold(find(mod)))
+		pr_err("module %s can't be held\n", mod->name);
+}
+
+static int module_event(struct notifier_block *nb, unsigned long state,
+			void *data)
+{
+	struct module *mod = data;
+	struct guarded *g;
+
+	mutex_lock(&vbh_mutex);
+	if (vbh_mode == VBH_OFF) {
+		mutex_unlock(&vbh_mutex);
+		return NOTIFY_DONE;
+	}
+	/* GOING may follow COMING, without LIVE: then there is none. */
+	g = find(mod);
+	if (state == MODULE_STATE_LIVE)
+		module_live(mod);
+	else if (state == MODULE_STATE_GOING && g)
+		unprotect(g);
+	mutex_unlock(&vbh_mutex);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block notifier = {
+	.notifier_call = module_event,
+};
+
+int modules_start(struct vbh_why *why)
+{
+	struct module *mod, *failed = NULL;
+	int err = 0;
+
+	facts_lock_modules();
+	list_for_each_entry(mod, facts_modules(), list) {
+		if (mod->state != MODULE_STATE_LIVE)
+			continue;
+		err = protect(mod);
+		if (err) {
+			failed = mod;
+			break;
+		}
+	}
+	if (failed)
+		vbh_fail(why, err, "regions: module %s: %d", failed->name, err);
+	facts_unlock_modules();
+	return err;
+}
+
+void modules_undo(void)
+{
+	struct guarded *g, *next;
+
+	list_for_each_entry_safe(g, next, &guarded_modules, list)
+		unprotect(g);
+}
+
+void modules_stop(void)
+{
+	struct guarded *g, *next;
+
+	list_for_each_entry_safe(g, next, &guarded_modules, list)
+		forget(g);
+}
+
+/* One that is going already can't be held: its regions go now instead. */
+void modules_hold(void)
+{
+	struct guarded *g, *next;
+
+	list_for_each_entry_safe(g, next, &guarded_modules, list)
+		if (hold(g))
+			unprotect(g);
+}
+
+void modules_release(void)
+{
+	struct guarded *g;
+
+	list_for_each_entry(g, &guarded_modules, list) {
+		if (g->held)
+			module_put(g->mod);
+		g->held = false;
+	}
+}
+
+int modules_init(void)
+{
+	return register_module_notifier(&notifier);
+}
+
+void modules_exit(void)
+{
+	unregister_module_notifier(&notifier);
+	ida_destroy(&tags);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The driver's own interfaces, one section a file. vbh_mutex (main.c) is held
+ * wherever "locked" is said; it is taken before module_mutex and before the
+ * CPU hotplug lock, so no hotplug callback may take it.
+ */
+#ifndef VBH_H
+#define VBH_H
+
+#include <linux/cpumask.h>
+#include <linux/fs.h>
+#include <linux/list.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <asm/desc_defs.h>
+#include <asm/segment.h>
+#include <vbh/dev.h>
+#include <vbh/launch.h>
+#include "hypercall.h"
+
+/* A failure in words, for the caller of VBH_IOC_START. */
+struct vbh_why {
+	char text[sizeof_field(struct vbh_start, error)];
+};
+
+/* Set why, tell the kernel log, return err. The text has no newline. */
+__printf(3, 4) int vbh_fail(struct vbh_why *why, int err, const char *fmt, ...);
+
+/* main.c: the life of the whole. */
+
+enum vbh_mode {
+	VBH_OFF,
+	VBH_NATIVE,		/* our image runs below the kernel */
+	VBH_ENLIGHTENED,	/* a KVM that offers VBH does */
+};
+
+extern struct mutex vbh_mutex;
+extern enum vbh_mode vbh_mode;		/* written locked */
+
+int vbh_start(const struct vbh_policy *policy, struct vbh_why *why);
+int vbh_stop(void);
+int vbh_seal(void);
+int vbh_unlock(const void *key, u32 len);
+u32 vbh_state(void);			/* enum vbh_state, or 0; may sleep */
+
+/* facts.c: what the kernel says of itself. */
+
+typedef int (*vbh_range_fn)(void *ctx, enum vbh_region_kind kind, u64 gpa,
+			    u64 len);
+
+/* Look the kernel's symbols up, once; fails with the name that is missing. */
+int facts_find(struct vbh_why *why);
+/* Call fn for each range of the kernel image; stops at the first non-zero. */
+int facts_kernel(vbh_range_fn fn, void *ctx);
+void facts_fill(struct vbh_facts *facts);
+/* Page number of the code where a CPU starts after SIPI. */
+u32 facts_sipi_page(void);
+/* The list of all modules, and module_mutex, which protects it. */
+struct list_head *facts_modules(void);
+void facts_lock_modules(void);
+void facts_unlock_modules(void);
+
+/* machine.c: may the image be launched here, and what it has to know. */
+
+int machine_check(struct vbh_why *why);
+/* Is VMX or SVM in use on this CPU? In words, or NULL. */
+const char *machine_cpu_busy(void);
+/* Everything in params but the chunks, for the CPUs in mask. */
+int machine_describe(struct vbh_launch *params, const struct cpumask *mask,
+		     struct vbh_why *why);
+
+/* tables.c: the image's memory, and the tables through which it is entered. */
+
+#define IDT_BYTES	(IDT_ENTRIES * sizeof(gate_desc))
+
+struct launch_space {
+	struct vbh_launch *params;
+	struct page *chunk[VBH_MAX_CHUNKS];
+	unsigned long tables;	/* two pages for the top level; the first is used */
+	unsigned long level[3];	/* the tables below; level[2] only with five levels */
+	gate_desc *idt;		/* Linux's IDT, but for NMIs */
+};
+
+/* params must be described already; on failure all is as before. */
+int space_create(struct launch_space *space, struct vbh_why *why);
+void space_destroy(struct launch_space *space);
+u64 space_entry(void);
+u64 space_cr3(const struct launch_space *space);
+
+/* launch.c: into guest mode on every CPU, and out again. Locked. */
+
+int launch_start(struct vbh_why *why);
+/*
+ * -EPERM: sealed. -EAGAIN: CPU hotplug went on and on. -EIO: some CPU would not
+ * leave; everything it needs stays.
+ */
+int launch_stop(void);
+/* CPUs in guest mode, online or parked. Changes inside stop_machine() only. */
+const struct cpumask *launch_cpus(void);
+
+/* regions.c: ranges become regions. */
+
+struct region_batch {
+	struct vbh_region *regions;
+	u32 nr;
+	u32 tag;
+	bool sent;		/* the hypervisor has regions with that tag */
+};
+
+/* The rules and the patching mode for every batch from now on. Locked. */
+void region_policy(const struct vbh_policy *policy);
+int region_batch_begin(struct region_batch *batch, u32 tag);
+/* A vbh_range_fn; kinds without a rule are left out. */
+int region_batch_add(void *batch, enum vbh_region_kind kind, u64 gpa, u64 len);
+/* Send what is left if err is 0; free. On failure takes back the whole tag. */
+int region_batch_end(struct region_batch *batch, int err);
+#define REGION_TAG_KERNEL	1u
+#define REGION_TAG_MODULES	2u	/* and above */
+
+/* policy.c */
+
+int policy_check(const struct vbh_policy *policy, struct vbh_why *why);
+/* All steps, in order. Locked; the caller undoes. */
+int policy_apply(const struct vbh_policy *policy, struct vbh_why *why);
+
+/* modules.c: text and rodata of modules. Locked. */
+
+int modules_init(void);
+void modules_exit(void);
+/* Protect every module that is loaded. */
+int modules_start(struct vbh_why *why);
+/* Take the protection of every module back. */
+void modules_undo(void);
+/* Forget all; VBH is gone. */
+void modules_stop(void);
+/* Hold every protected module, so that no protected page is freed. */
+void modules_hold(void);
+void modules_release(void);
+
+/* cpus.c: hotplug, suspend, reboot. */
+
+int cpus_init(void);
+void cpus_exit(void);
+/* Tell the hypervisor on each CPU where `current` is. */
+int cpus_tell_current(void);
+bool cpus_suspending(void);		/* locked */
+/* From now on hotplug callbacks talk to the hypervisor, or no longer do. */
+void cpus_set_active(bool active);
+
+/* ring.c: the event ring, from the reader's side. */
+
+struct ring_reader {
+	u64 seq;		/* next record */
+	u32 generation;		/* of the ring that seq belongs to */
+};
+
+/* Allocate a ring of that many records in place of the last. Locked. */
+int ring_create(u32 records, struct vbh_why *why);
+/* Give it to the hypervisor. A ring that KVM has got stays for good. */
+int ring_donate(bool for_good);
+bool ring_donated(void);
+void ring_free(void);
+/* 1: *ev is the reader's next record; 0: there is none yet. */
+int ring_next(struct ring_reader *reader, struct vbh_event *ev);
+u64 ring_head(void);
+/* Would ring_next() find one? */
+bool ring_has(struct ring_reader *reader);
+int ring_seek(struct ring_reader *reader, u64 seq);
+
+/* dev.c */
+
+int dev_init(void);
+void dev_exit(void);
+/* VBH has started or stopped: readers look again. */
+void dev_wake(void);
+
+#endif
