@@ -18,7 +18,7 @@
 #include "policy.h"
 
 #define RING_RECORDS_MIN	64
-#define RING_RECORDS_MAX	32768
+#define RING_RECORDS_MAX	8192
 #define MSR_EFER		0xc0000080u
 
 /*
