@@ -42,7 +42,6 @@ static json_t *json_status(const struct vbh_info *info)
 	json_object_set_new(json, "events_lost", json_integer((json_int_t)st->events_lost));
 	json_object_set_new(json, "violations", json_integer((json_int_t)st->violations));
 	json_object_set_new(json, "patches", json_integer((json_int_t)st->patches));
-	json_object_set_new(json, "patches", json_integer((json_int_t)st->patches));
 	return json;
 }
 
@@ -84,8 +83,6 @@ static void print_status(const struct vbh_status *st)
 	printf("Patches:     %llu of the kernel's own\n", (unsigned long long)st->patches);
 	printf("Events:      %llu, %llu lost\n", (unsigned long long)st->events,
 	       (unsigned long long)st->events_lost);
-	printf("Patches:     %llu by the kernel itself, before the seal\n",
-	       (unsigned long long)st->patches);
 	printf("Memory:      %llu KiB, %llu KiB free\n", (unsigned long long)st->memory >> 10,
 	       (unsigned long long)st->memory_free >> 10);
 	printf("Features:   ");
@@ -107,7 +104,7 @@ static int open_running(struct vbh **vbh, struct vbh_info *info)
 	if (err)
 		return complain_vbh(*vbh, err);
 	if (!info->running)
-		return complain(EXIT_NOT_RUNNING, "VBH is not running: start it first (vbhctl start)");
+		return complain(EXIT_NOT_RUNNING, "VBH is not running");
 	return EXIT_OK;
 }
 
