@@ -39,7 +39,7 @@ static void intercept_msr(u32 msr, bool read, bool write)
 		bit = 0x1000 * 8 + (msr - 0xc0010000) * 2;
 	else
 		return;		/* outside of the map: exits always */
-	msrpm[bit / 8] |= (read | write << 1) << bit % 8;
+	__atomic_or_fetch(&msrpm[bit / 8], (read | write << 1) << bit % 8, __ATOMIC_SEQ_CST);
 }
 
 void svm_intercept_msr_write(u32 msr)

@@ -182,7 +182,7 @@ void svm_flush(struct hv_cpu *cpu)
 	vmcb(cpu)->tlb_control = TLB_FLUSH_ALL;
 }
 
-/* A descriptor-table load exits once it is pinned; CR and MSR intercepts are there already. */
+/* What is pinned exits from now on; writes of CR0, CR4 and EFER do so already. */
 void svm_pins_changed(struct hv_cpu *cpu)
 {
 	static const u32 bit[VBH_NR_DTR] = {
@@ -196,6 +196,8 @@ void svm_pins_changed(struct hv_cpu *cpu)
 	for (i = 0; i < VBH_NR_DTR; i++)
 		if (hv.guest.pins.dtr_mask & BIT(i))
 			vmcb(cpu)->misc1 |= bit[i];
+	for (i = 0; i < READ_ONCE(hv.guest.pins.nr_msrs); i++)
+		svm_intercept_msr_write(hv.guest.pins.msr[i].msr);
 }
 
 /* APM 2, table 14-1: the state after INIT. CD and NW keep what they had. */
