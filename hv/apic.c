@@ -194,7 +194,8 @@ enum hv_act apic_store(struct hv_cpu *cpu, struct vm_exit *exit)
 	u64 old, new;
 
 	cpu->exits[VBH_EXIT_APIC]++;
-	if (!hv_decode(cpu, &insn) || insn.size != 4 || (offset & 3))
+	/* Between the registers the processor may take it for one of them. */
+	if (!hv_decode(cpu, &insn) || insn.size != 4 || (offset & 15))
 		goto unknown;
 	reg = apic_reg(cpu, offset);
 	old = insn.op == INSN_MOV_STORE_REG || insn.op == INSN_MOV_STORE_IMM ? 0 : *reg;
