@@ -72,7 +72,7 @@ static enum hv_act efer_write(struct hv_cpu *cpu, u32 msr, u64 value)
 
 /*
  * The page may not move: with it would go our own view of it, or the guest's
- * onto memory that it may not write.
+ * onto memory that it may not write. Nor may it go away: kicks need it.
  */
 static enum hv_act apic_base_write(struct hv_cpu *cpu, u32 msr, u64 value)
 {
@@ -81,7 +81,7 @@ static enum hv_act apic_base_write(struct hv_cpu *cpu, u32 msr, u64 value)
 
 	if (v != VBH_ALLOW)
 		return hv_verdict(v, HV_ADVANCE);
-	if ((old ^ value) & PAGE_MASK)
+	if (((old ^ value) & PAGE_MASK) || (old & ~value & APIC_BASE_ENABLE))
 		return absent_write(cpu, msr, value);
 	return wrmsr_safe(msr, value) ? HV_ADVANCE : HV_GP;
 }
