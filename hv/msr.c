@@ -116,6 +116,20 @@ static enum hv_act mtrr_write(struct hv_cpu *cpu, u32 msr, u64 value)
 	return HV_ADVANCE;
 }
 
+/*
+ * What decides which device or memory a physical address reaches, below the
+ * second stage: with it our own memory could be replaced. Firmware has set it
+ * up; Linux, where it writes at all, writes what is there.
+ */
+static enum hv_act routing_write(struct hv_cpu *cpu, u32 msr, u64 value)
+{
+	u64 old;
+
+	if (!rdmsr_safe(msr, &old))
+		return HV_GP;
+	return old == value ? HV_ADVANCE : absent_write(cpu, msr, value);
+}
+
 static const struct msr_row rows[] = {
 	{ MSR_APIC_BASE, MSR_APIC_BASE, NULL, apic_base_write, false },
 	{ MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, feature_control_read, absent_write, false },
@@ -124,6 +138,12 @@ static const struct msr_row rows[] = {
 	{ MSR_MTRR_DEFTYPE, MSR_MTRR_DEFTYPE, NULL, mtrr_write, false },
 	{ MSR_X2APIC_ICR, MSR_X2APIC_ICR, NULL, icr_write, true },
 	{ MSR_EFER, MSR_EFER, efer_read, efer_write, false },
+	{ MSR_TSC_RATIO, MSR_TSC_RATIO, absent_read, absent_write, false },
+	{ MSR_AMD_SYSCFG, MSR_AMD_SYSCFG, NULL, routing_write, false },
+	{ MSR_AMD_IORR_FIRST, MSR_AMD_TOP_MEM, NULL, routing_write, false },
+	{ MSR_AMD_TOP_MEM2, MSR_AMD_TOP_MEM2, NULL, routing_write, false },
+	{ MSR_AMD_MMIO_CONF, MSR_AMD_MMIO_CONF, NULL, routing_write, false },
+	{ MSR_AMD_SMM_BASE, MSR_AMD_SMM_MASK, NULL, routing_write, false },
 	{ MSR_VM_CR, MSR_VM_SMM_CTL, absent_read, absent_write, false },
 	{ MSR_VM_HSAVE_PA, MSR_VM_HSAVE_PA, absent_read, hsave_write, false },
 	{ MSR_SVM_KEY, MSR_SVM_KEY, absent_read, absent_write, false },

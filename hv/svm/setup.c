@@ -15,16 +15,20 @@ static u8 msrpm[8192] __aligned(4096);
 
 /* The MSRs that always exit, and why it is not the pins' business. */
 static const struct {
-	u32 msr;
+	u32 first, last;
 	bool read, write;
 } always[] = {
-	{ MSR_EFER, true, true },		/* SVME is set in truth, clear to the guest */
-	{ MSR_APIC_BASE, false, true },
-	{ MSR_VM_CR, true, true },
-	{ MSR_VM_IGNNE, true, true },
-	{ MSR_VM_SMM_CTL, true, true },
-	{ MSR_VM_HSAVE_PA, true, true },	/* else the guest chooses where we are saved */
-	{ MSR_SVM_KEY, true, true },
+	{ MSR_EFER, MSR_EFER, true, true },	/* SVME is set in truth, clear to the guest */
+	{ MSR_APIC_BASE, MSR_APIC_BASE, false, true },
+	{ MSR_TSC_RATIO, MSR_TSC_RATIO, true, true },
+	/* Where physical addresses lead: SYSCFG can even switch encryption on. */
+	{ MSR_AMD_SYSCFG, MSR_AMD_SYSCFG, false, true },
+	{ MSR_AMD_IORR_FIRST, MSR_AMD_TOP_MEM, false, true },
+	{ MSR_AMD_TOP_MEM2, MSR_AMD_TOP_MEM2, false, true },
+	{ MSR_AMD_MMIO_CONF, MSR_AMD_MMIO_CONF, false, true },
+	{ MSR_AMD_SMM_BASE, MSR_AMD_SMM_MASK, false, true },
+	/* VM_HSAVE_PA among them: else the guest chooses where we are saved. */
+	{ MSR_VM_CR, MSR_SVM_KEY, true, true },
 };
 
 static void intercept_msr(u32 msr, bool read, bool write)
@@ -89,10 +93,11 @@ int svm_probe(struct hv_caps *caps, char *error, u32 size)
 
 int svm_init(void)
 {
-	u32 i;
+	u32 i, msr;
 
 	for (i = 0; i < ARRAY_SIZE(always); i++)
-		intercept_msr(always[i].msr, always[i].read, always[i].write);
+		for (msr = always[i].first; msr <= always[i].last; msr++)
+			intercept_msr(msr, always[i].read, always[i].write);
 	return 0;
 }
 
