@@ -130,7 +130,28 @@ static enum hv_act routing_write(struct hv_cpu *cpu, u32 msr, u64 value)
 	return old == value ? HV_ADVANCE : absent_write(cpu, msr, value);
 }
 
+/*
+ * Under another hypervisor: it writes at the address that its MSRs are given,
+ * and knows nothing of our second stage. None of what it keeps there is longer
+ * than 64 bytes but for whole pages.
+ */
+static enum hv_act shared_page_write(struct hv_cpu *cpu, u32 msr, u64 value)
+{
+	bool denied;
+
+	host_lock(&hv.guest);
+	denied = region_denies(&hv.guest.regions, value, VBH_W) ||
+		 region_denies(&hv.guest.regions, value + 63, VBH_W);
+	host_unlock(&hv.guest);
+	if (denied)
+		return absent_write(cpu, msr, value);
+	return wrmsr_safe(msr, value) ? HV_ADVANCE : HV_GP;
+}
+
 static const struct msr_row rows[] = {
+	{ MSR_KVM_OLD_FIRST, MSR_KVM_OLD_LAST, NULL, shared_page_write, false },
+	{ MSR_HYPERV_FIRST, MSR_HYPERV_LAST, NULL, shared_page_write, false },
+	{ MSR_KVM_FIRST, MSR_KVM_LAST, NULL, shared_page_write, false },
 	{ MSR_APIC_BASE, MSR_APIC_BASE, NULL, apic_base_write, false },
 	{ MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, feature_control_read, absent_write, false },
 	{ MSR_VMX_FIRST, MSR_VMX_LAST, absent_read, absent_write, false },
@@ -160,9 +181,11 @@ static const struct msr_row *find(u32 msr)
 	return NULL;
 }
 
-/* Which of the rows a vendor needs is its own bitmap's business; the ICR is ours. */
+/* Which of the rows a vendor needs is its own bitmap's business; these are everybody's. */
 void msr_init(void)
 {
+	hv.vendor->intercept_msr_write(MSR_KVM_OLD_FIRST);
+	hv.vendor->intercept_msr_write(MSR_KVM_OLD_LAST);
 	if (hv.trap_icr)
 		hv.vendor->intercept_msr_write(MSR_X2APIC_ICR);
 }

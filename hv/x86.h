@@ -65,6 +65,8 @@
 #define DR7_INIT		0x400ull
 
 #define MSR_TSC			0x10
+#define MSR_KVM_OLD_FIRST	0x11		/* wall clock, system time */
+#define MSR_KVM_OLD_LAST	0x12
 #define MSR_APIC_BASE		0x1b
 #define MSR_FEATURE_CONTROL	0x3a
 #define MSR_MTRRCAP		0xfe
@@ -84,6 +86,10 @@
 #define MSR_X2APIC		0x800
 #define MSR_X2APIC_ICR		0x830
 #define MSR_XSS			0xda0
+#define MSR_HYPERV_FIRST	0x40000000
+#define MSR_HYPERV_LAST		0x400001ff
+#define MSR_KVM_FIRST		0x4b564d00
+#define MSR_KVM_LAST		0x4b564dff
 #ifndef MSR_EFER
 #define MSR_EFER		0xc0000080
 #endif
