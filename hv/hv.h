@@ -61,6 +61,7 @@ struct hv_cpu {
 	bool nmi_pending;	/* Linux has to get one */
 	bool mc_pending;
 	bool injected;		/* the entry to come delivers an event already */
+	u64 tsc_moved;		/* by how much the guest has set its TSC forward */
 
 	u64 exits[VBH_NR_EXITS];
 	u64 flushes, kicks;

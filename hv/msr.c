@@ -86,6 +86,21 @@ static enum hv_act apic_base_write(struct hv_cpu *cpu, u32 msr, u64 value)
 	return wrmsr_safe(msr, value) ? HV_ADVANCE : HV_GP;
 }
 
+/* The guest may set its clock; ours goes on as it was (host_tsc()). */
+static enum hv_act tsc_write(struct hv_cpu *cpu, u32 msr, u64 value)
+{
+	u64 old = host_msr(&cpu->vcpu, msr), before;
+	enum vbh_verdict v = core_msr_write(&cpu->vcpu, msr, old, value);
+	bool ok;
+
+	if (v != VBH_ALLOW)
+		return hv_verdict(v, HV_ADVANCE);
+	before = rdtsc();
+	ok = wrmsr_safe(msr, value);
+	cpu->tsc_moved += rdtsc() - before;
+	return ok ? HV_ADVANCE : HV_GP;
+}
+
 static enum hv_act icr_write(struct hv_cpu *cpu, u32 msr, u64 value)
 {
 	(void)msr;
@@ -153,6 +168,8 @@ static const struct msr_row rows[] = {
 	{ MSR_HYPERV_FIRST, MSR_HYPERV_LAST, NULL, shared_page_write, false },
 	{ MSR_KVM_FIRST, MSR_KVM_LAST, NULL, shared_page_write, false },
 	{ MSR_APIC_BASE, MSR_APIC_BASE, NULL, apic_base_write, false },
+	{ MSR_TSC, MSR_TSC, NULL, tsc_write, false },
+	{ MSR_TSC_ADJUST, MSR_TSC_ADJUST, NULL, tsc_write, false },
 	{ MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, feature_control_read, absent_write, false },
 	{ MSR_VMX_FIRST, MSR_VMX_LAST, absent_read, absent_write, false },
 	{ MSR_MTRR_PHYSBASE0, MSR_MTRR_LAST, NULL, mtrr_write, false },
@@ -184,6 +201,8 @@ static const struct msr_row *find(u32 msr)
 /* Which of the rows a vendor needs is its own bitmap's business; these are everybody's. */
 void msr_init(void)
 {
+	hv.vendor->intercept_msr_write(MSR_TSC);
+	hv.vendor->intercept_msr_write(MSR_TSC_ADJUST);
 	hv.vendor->intercept_msr_write(MSR_KVM_OLD_FIRST);
 	hv.vendor->intercept_msr_write(MSR_KVM_OLD_LAST);
 	if (hv.trap_icr)

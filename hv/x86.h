@@ -69,6 +69,7 @@
 #define MSR_KVM_OLD_LAST	0x12
 #define MSR_APIC_BASE		0x1b
 #define MSR_FEATURE_CONTROL	0x3a
+#define MSR_TSC_ADJUST		0x3b
 #define MSR_MTRRCAP		0xfe
 #define MSR_SYSENTER_CS		0x174
 #define MSR_SYSENTER_ESP	0x175
