@@ -215,7 +215,7 @@ void trap_init(void);
 void trap_load(struct hv_cpu *cpu);
 /* This CPU took an NMI: somebody's kick, or one for Linux. */
 void trap_nmi(struct hv_cpu *cpu);
-/* An NMI that is latched comes in now, through our own gate (SVM). */
+/* An NMI or INIT that is latched comes in now, through our own gate (SVM). */
 void trap_open_nmi(void);
 
 /* debug.c: to port 0xe9 in debug builds, nowhere otherwise. */

@@ -70,6 +70,8 @@ __used void hv_trap(struct trap_frame *f)
 		cpu->mc_pending = true;
 		restart_entry(f);
 		return;
+	case VECTOR_SX:		/* an INIT, made harmless (hv/svm) */
+		return;
 	case VECTOR_GP:
 	case VECTOR_UD:
 		if (fixup(f))

@@ -125,6 +125,7 @@
 #define VECTOR_GP		13
 #define VECTOR_PF		14
 #define VECTOR_MC		18
+#define VECTOR_SX		30
 
 /* Memory types, as MTRRs, PAT and EPT number them. */
 #define MEM_UC			0

@@ -6,6 +6,8 @@
 #include "../../core/string.h"
 #include "svm.h"
 
+#define VM_CR_R_INIT		BIT(1)
+#define VM_CR_DIS_A20M		BIT(2)
 #define VM_CR_SVMDIS		BIT(4)
 #define CPUID_SVM_NPT		BIT(0)
 #define CPUID_SVM_NRIPS		BIT(3)
@@ -169,6 +171,12 @@ int svm_cpu_on(struct hv_cpu *cpu, const struct hv_linux *st, char *error, u32 s
 	set_state(v, st);
 	wrmsr(MSR_EFER, st->efer | EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, svm->hsave_pa);
+	/*
+	 * An INIT stays pending over its exit and would reset us at the next STGI:
+	 * make it an #SX. And no A20 gate: it would fold physical addresses.
+	 */
+	svm->vm_cr = rdmsr(MSR_VM_CR);
+	wrmsr_safe(MSR_VM_CR, svm->vm_cr | VM_CR_R_INIT | VM_CR_DIS_A20M);
 	asm volatile("clgi");
 	return 0;
 }
@@ -200,6 +208,7 @@ void svm_cpu_off(struct hv_cpu *cpu, struct hv_linux *st)
 	write_cr2(v->cr2);
 	/* GIF before SVME: STGI needs it. Interrupts stay off by RFLAGS.IF. */
 	asm volatile("stgi");
+	wrmsr_safe(MSR_VM_CR, svm_cpu(cpu)->vm_cr);
 	wrmsr(MSR_VM_HSAVE_PA, 0);
 	wrmsr(MSR_EFER, st->efer);
 }
