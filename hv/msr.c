@@ -52,7 +52,7 @@ static enum hv_act efer_read(struct hv_cpu *cpu, u32 msr, u64 *value)
 /* APM 2, 3.1.7: LMA is read-only here, LME can't change under paging. */
 static enum hv_act efer_write(struct hv_cpu *cpu, u32 msr, u64 value)
 {
-	u64 old = hv.vendor->get(cpu, VBH_REG_EFER);
+	u64 old = hv.vendor->get(cpu, VBH_REG_EFER), own = rdmsr(MSR_EFER);
 	enum vbh_verdict v;
 
 	if (value & EFER_SVME)
@@ -64,8 +64,9 @@ static enum hv_act efer_write(struct hv_cpu *cpu, u32 msr, u64 value)
 	if (v != VBH_ALLOW)
 		return hv_verdict(v, HV_ADVANCE);
 	/* The processor judges reserved bits; ours are LME, LMA, NXE and SVME. */
-	if (!wrmsr_safe(MSR_EFER, value | rdmsr(MSR_EFER)))
+	if (!wrmsr_safe(MSR_EFER, value | own))
 		return HV_GP;
+	wrmsr(MSR_EFER, own);
 	hv.vendor->set(cpu, VBH_REG_EFER, value);
 	return HV_ADVANCE;
 }
