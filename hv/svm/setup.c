@@ -146,7 +146,6 @@ static void set_state(struct vmcb *v, const struct hv_linux *st)
 	v->rflags = st->rflags;
 	v->rip = st->rip;
 	v->rsp = st->gpr[VBH_REG_RSP];
-	v->debugctl = st->debugctl;
 }
 
 int svm_cpu_on(struct hv_cpu *cpu, const struct hv_linux *st, char *error, u32 size)

@@ -105,13 +105,8 @@ void svm_set(struct hv_cpu *cpu, enum vbh_reg reg, u64 value)
 
 static u64 *vmcb_msr(struct hv_cpu *cpu, u32 msr)
 {
-	switch (msr) {
-	case MSR_PAT:
-		return &vmcb(cpu)->g_pat;
-	case MSR_DEBUGCTL:
-		return &vmcb(cpu)->debugctl;
-	}
-	return NULL;
+	/* DEBUGCTL is switched only along with the LBRs, which we leave alone. */
+	return msr == MSR_PAT ? &vmcb(cpu)->g_pat : NULL;
 }
 
 bool svm_get_msr(struct hv_cpu *cpu, u32 msr, u64 *value)
