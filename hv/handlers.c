@@ -107,6 +107,7 @@ static enum hv_act fill(struct hv_cpu *cpu, u64 gpa)
 		host_lock(&hv.guest);
 		ret = stage2_fill(gpa);
 		host_unlock(&hv.guest);
+		hv.vendor->flush(cpu);
 	}
 	if (!ret)
 		return HV_RESUME;
@@ -125,7 +126,8 @@ enum hv_act exit_memory(struct hv_cpu *cpu, struct vm_exit *exit)
 	    exit->access.want == VBH_W && !exit->access.walk)
 		return apic_store(cpu, exit);
 	v = core_memory(&cpu->vcpu, &exit->access);
-	if (v == VBH_ALLOW && exit->not_present)
+	/* Not mapped yet, or mapped with less than the regions leave. */
+	if (v == VBH_ALLOW)
 		return fill(cpu, exit->access.gpa);
 	return hv_verdict(v, HV_RESUME);
 }
