@@ -212,6 +212,6 @@ enum hv_act apic_store(struct hv_cpu *cpu, struct vm_exit *exit)
 	insn_store_retire(&cpu->vcpu, &insn, old, new);
 	return HV_DONE;
 unknown:
-	core_note(&cpu->vcpu, VBH_KIND_INTERNAL, VBH_EXIT_APIC, exit->access.gpa);
-	return HV_GP;
+	/* Denied, and recorded, as on any other page that may not be written. */
+	return hv_verdict(core_memory(&cpu->vcpu, &exit->access), HV_GP);
 }
