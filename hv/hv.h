@@ -91,6 +91,10 @@ struct hv {
 
 extern struct hv hv;
 
+/* hv.lds: the image's parts; the sizes are the addresses of absolute symbols. */
+extern char hv_text_start[], hv_rodata_start[], hv_data_start[], hv_end[];
+extern char hv_file_size[], hv_mem_size[];
+
 static inline struct hv_cpu *hv_cpu(u32 index)
 {
 	return (struct hv_cpu *)(HV_CPUS + index * HV_CPU_AREA);
