@@ -61,6 +61,7 @@ struct hv_cpu {
 	bool nmi_pending;	/* Linux has to get one */
 	bool mc_pending;
 	bool injected;		/* the entry to come delivers an event already */
+	u64 tsc_moved;		/* by how much the guest has set its TSC forward */
 
 	u64 exits[VBH_NR_EXITS];
 	u64 flushes, kicks;
@@ -90,6 +91,10 @@ struct hv {
 };
 
 extern struct hv hv;
+
+/* hv.lds: the image's parts; the sizes are the addresses of absolute symbols. */
+extern char hv_text_start[], hv_rodata_start[], hv_data_start[], hv_end[];
+extern char hv_file_size[], hv_mem_size[];
 
 static inline struct hv_cpu *hv_cpu(u32 index)
 {
@@ -216,7 +221,7 @@ void trap_init(void);
 void trap_load(struct hv_cpu *cpu);
 /* This CPU took an NMI: somebody's kick, or one for Linux. */
 void trap_nmi(struct hv_cpu *cpu);
-/* An NMI that is latched comes in now, through our own gate (SVM). */
+/* An NMI or INIT that is latched comes in now, through our own gate (SVM). */
 void trap_open_nmi(void);
 
 /* debug.c: to port 0xe9 in debug builds, nowhere otherwise. */
