@@ -112,7 +112,6 @@ static int exit_code_of(int err)
 		return EXIT_NOT_RUNNING;
 	case -EPERM:
 	case -EACCES:
-	case -EAGAIN:
 		return EXIT_REFUSED;
 	default:
 		return EXIT_FAILED;
