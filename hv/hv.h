@@ -159,6 +159,9 @@ void hv_tail(struct hv_cpu *cpu);
 
 /* launch.c */
 void hv_capture(struct hv_linux *st);
+/* With launch_lock held, VMX or SVM off again: this CPU goes back with ret and its reason. */
+void hv_launch_failed(struct hv_cpu *cpu, struct hv_linux *st, int ret,
+		      const char *error) __noreturn;
 
 /*
  * return.c: natively back to Linux with the state st, on tables of ours that

@@ -48,6 +48,7 @@ static inline bool vmx_control(enum vmx_set set, u32 bit)
 }
 
 /* caps.c */
+void vmx_error(char *error, u32 size, const char *name, const char *where, u32 n);
 int vmx_probe(struct hv_caps *caps, char *error, u32 size);
 
 /* setup.c */
