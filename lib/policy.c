@@ -18,7 +18,7 @@
 #include "policy.h"
 
 #define RING_RECORDS_MIN	64
-#define RING_RECORDS_MAX	32768
+#define RING_RECORDS_MAX	8192
 #define MSR_EFER		0xc0000080u
 
 struct loader {
@@ -46,7 +46,7 @@ static void *field(struct loader *l, size_t offset)
 /* The key with the groups it stands in, "cr4.bits"; of a list's element, the list's. */
 static void full_name(const config_setting_t *s, char *buf, size_t len)
 {
-	const char *names[8];
+	const char *names[8] = { NULL };
 	size_t depth = 0, used = 0;
 
 	buf[0] = '\0';
@@ -247,7 +247,7 @@ static int read_group(struct loader *l, const config_setting_t *s, const struct 
 		size_t k;
 		int err;
 
-		for (k = 0; k < key->nr_keys && strcmp(name, key->keys[k].name); k++)
+		for (k = 0; k < key->nr_keys && strcmp(name, key->keys[k].name) != 0; k++)
 			;
 		if (k == key->nr_keys)
 			return refuse(l, member, "unknown setting");

@@ -151,7 +151,7 @@ static int cmd_version(int argc, char **argv)
 					    "driver_abi", info.abi ?
 					    json_sprintf("%u.%u", info.abi >> 16,
 							 info.abi & 0xffff) : json_null()));
-	printf("vbhctl %s, libvbh %s, ABI %u.%u\n", LIBVBH_VERSION, vbh_version(),
+	printf("vbhctl %s, libvbh %s, ABI %d.%d\n", LIBVBH_VERSION, vbh_version(),
 	       VBH_ABI_MAJOR, VBH_ABI_MINOR);
 	if (info.abi)
 		printf("driver: ABI %u.%u\n", info.abi >> 16, info.abi & 0xffff);
