@@ -133,6 +133,19 @@ enum hv_act exit_init(struct hv_cpu *cpu, struct vm_exit *exit)
 	return HV_RESUME;
 }
 
+/* The SIPI that wait_for_sipi() left for the guest to receive. */
+enum hv_act exit_sipi(struct hv_cpu *cpu, struct vm_exit *exit)
+{
+	u8 page = exit->value;
+
+	if (cpu->waiting &&
+	    core_sipi(&cpu->vcpu, &cpu->vcpu, cpu->apic_id, page) == VBH_ALLOW) {
+		cpu->waiting = false;
+		hv.vendor->start(cpu, page);
+	}
+	return HV_RESUME;
+}
+
 /* Thrown-away cache lines could be ours, so they are written back. */
 enum hv_act exit_invd(struct hv_cpu *cpu, struct vm_exit *exit)
 {

@@ -60,6 +60,7 @@ struct hv_cpu {
 
 	bool nmi_pending;	/* Linux has to get one */
 	bool mc_pending;
+	bool waiting;		/* the guest waits for a SIPI: it runs nothing, takes no NMI */
 	bool injected;		/* the entry to come delivers an event already */
 
 	u64 exits[VBH_NR_EXITS];

@@ -7,7 +7,11 @@
 #include "hv.h"
 #include "../core/string.h"
 
-/* INIT was accepted for this CPU: wait for its SIPI here, then start in real mode. */
+/*
+ * INIT was accepted for this CPU: wait for its SIPI here, then start in real
+ * mode. A SIPI that nobody intercepts at its sender is lost on a CPU that is
+ * not waiting for one in the guest: then it waits there (exit_sipi()).
+ */
 static void wait_for_sipi(struct hv_cpu *cpu)
 {
 	core_cpu_reset(&cpu->vcpu);
@@ -15,6 +19,9 @@ static void wait_for_sipi(struct hv_cpu *cpu)
 	cpu->nmi_pending = false;
 	hv.vendor->reset(cpu);
 	apic_drain(cpu);
+	cpu->waiting = !hv.trap_icr;
+	if (cpu->waiting)
+		return;
 	for (;;) {
 		u32 sipi = __atomic_exchange_n(&cpu->sipi, 0, __ATOMIC_ACQUIRE);
 
@@ -78,5 +85,9 @@ void hv_tail(struct hv_cpu *cpu)
 		WRITE_ONCE(cpu->in_guest, 0);
 		serve(cpu);
 	}
-	inject_pending(cpu);
+	/* Nothing is cached, delivered or executed there, and no kick would be answered. */
+	if (cpu->waiting)
+		WRITE_ONCE(cpu->in_guest, 0);
+	else
+		inject_pending(cpu);
 }
