@@ -142,7 +142,7 @@ enum hv_act exit_init(struct hv_cpu *cpu, struct vm_exit *exit)
 	return HV_RESUME;
 }
 
-/* The SIPI that wait_for_sipi() left for the guest to receive. */
+/* The SIPI that a CPU was sent to wait for in the guest. */
 enum hv_act exit_sipi(struct hv_cpu *cpu, struct vm_exit *exit)
 {
 	u8 page = exit->value;
@@ -150,6 +150,7 @@ enum hv_act exit_sipi(struct hv_cpu *cpu, struct vm_exit *exit)
 	if (cpu->waiting &&
 	    core_sipi(&cpu->vcpu, &cpu->vcpu, cpu->apic_id, page) == VBH_ALLOW) {
 		cpu->waiting = false;
+		hv_reset(cpu);
 		hv.vendor->start(cpu, page);
 	}
 	return HV_RESUME;

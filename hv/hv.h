@@ -157,6 +157,8 @@ void hv_cpuid(struct hv_cpu *cpu, u64 guest_cr4);
 
 /* tail.c: pending requests and events, then in_guest; the last thing before entry. */
 void hv_tail(struct hv_cpu *cpu);
+/* The CPU and its local APIC as INIT leaves them. */
+void hv_reset(struct hv_cpu *cpu);
 
 /* launch.c */
 void hv_capture(struct hv_linux *st);

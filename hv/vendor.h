@@ -140,6 +140,8 @@ struct hv_vendor {
 
 	/* Let interrupts into our own gates for a moment (apic_drain()). */
 	void (*open_interrupts)(void);
+	/* Where INIT and SIPI exit: at the next entry wait for a SIPI, and do nothing else. */
+	void (*wait_sipi)(struct hv_cpu *cpu);
 	/* INIT state, then real mode at page << 12. */
 	void (*reset)(struct hv_cpu *cpu);
 	void (*start)(struct hv_cpu *cpu, u8 page);
