@@ -81,6 +81,7 @@ struct hv {
 	u32 halted;
 	u64 cr3;		/* of the hypervisor's own tables */
 	u64 cr4;		/* what the hypervisor runs with */
+	u64 cr4_bits;		/* that this processor has */
 	u64 apic_pa;		/* 0: not trapped */
 	bool trap_icr;
 	bool la57;
@@ -174,7 +175,8 @@ void hv_return(struct hv_cpu *cpu, struct hv_linux *st, struct vbh_launch *param
 	       const char *error) __noreturn;
 void hv_leave(struct hv_cpu *cpu) __noreturn;
 
-/* msr.c, cr.c, dt.c: handlers, and the MSRs that always exit on writes. */
+/* msr.c, cr.c, dt.c: handlers, the MSRs that always exit, the bits that CR4 has. */
+void cr_init(void);
 void msr_init(void);
 enum hv_act msr_read(struct hv_cpu *cpu, struct vm_exit *exit);
 enum hv_act msr_write(struct hv_cpu *cpu, struct vm_exit *exit);

@@ -77,6 +77,7 @@ __used int hv_init(struct vbh_launch *p)
 	hv.ram_end = p->ram[p->nr_ram - 1].end;
 	trap_init();
 	mtrr_init();
+	cr_init();
 	ret = pool_init();
 	if (!ret)
 		ret = mm_init();

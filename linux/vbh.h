@@ -63,6 +63,8 @@ void facts_unlock_modules(void);
 /* machine.c: may the image be launched here, and what it has to know. */
 
 int machine_check(struct vbh_why *why);
+/* The name of the half of KVM that needs VMX or SVM, if mod is one, or NULL. */
+const char *machine_kvm_name(const struct module *mod);
 /* Is VMX or SVM in use on this CPU? In words, or NULL. */
 const char *machine_cpu_busy(void);
 /* Everything in params but the chunks, for the CPUs in mask. */

@@ -238,7 +238,6 @@ static void fill(struct hv_caps *caps)
 	cpuid(10, 0, r);
 	vmx_caps.revision = rdmsr(MSR_VMX_BASIC) & VMX_BASIC_REVISION;
 	vmx_caps.perf = vmx_control(SET_EXIT, EXIT_LOAD_PERF) && (r[0] & 0xff) >= 2;
-	vmx_caps.cr4_valid = rdmsr(MSR_VMX_CR4_FIXED1);
 }
 
 int vmx_probe(struct hv_caps *caps, char *error, u32 size)
