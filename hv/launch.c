@@ -194,12 +194,12 @@ __used struct hv_cpu *hv_launch_begin(u32 index)
 	return hv_cpu(index);
 }
 
+/* Each CPU comes here once, and finds its area cleared by the pool. */
 static void cpu_prepare(struct hv_cpu *cpu, u32 index)
 {
-	memset(cpu, 0, sizeof(*cpu));
+	trap_load(cpu);		/* first: an NMI before it has nowhere to go */
 	cpu->index = index;
 	cpu->apic_id = hv.params.apic_id[index];
-	trap_load(cpu);
 	write_cr4(hv.cr4);
 	write_dr7(DR7_INIT);
 }

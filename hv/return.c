@@ -86,12 +86,15 @@ __noreturn void hv_return(struct hv_cpu *cpu, struct hv_linux *st, struct vbh_la
 		memcpy(params->error, error, sizeof(params->error));
 	load_tr(cpu, st);
 	lgdt(&st->gdtr);
-	lidt(&st->idtr);
 	load_segments(st);
 	write_cr0(st->cr0);
 	wrmsr(MSR_EFER, st->efer);
 	write_dr7(st->dr7);
+	/* Until all is Linux's NMIs are ours; what came is sent again. */
+	lidt(&st->idtr);
 	spin_unlock(&hv.launch_lock);
+	if (cpu->nmi_pending)
+		apic_send_nmi(cpu, cpu->apic_id);
 	go(st->gpr, &frame);
 }
 
