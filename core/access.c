@@ -5,16 +5,7 @@
  */
 #include "internal.h"
 
-/*
- * GDT_ENTRY_LDT * 8 of a 64-bit Linux (arch/x86/include/asm/segment.h): a
- * process that called modify_ldt() runs with this selector, others with 0.
- */
-#define LINUX_LDT_SELECTOR	0x50
-
-/*
- * The guest would go from old to new in a register that p pins. broken: the
- * pinned bits that would move.
- */
+/* The guest would take a pinned register from old to new. */
 static enum vbh_verdict pinned(struct vbh_vcpu *vcpu, enum vbh_kind kind, u32 detail, u8 rule,
 			       u64 old, u64 new)
 {
@@ -32,13 +23,9 @@ static enum vbh_verdict pinned(struct vbh_vcpu *vcpu, enum vbh_kind kind, u32 de
 static enum vbh_verdict write_bits(struct vbh_vcpu *vcpu, struct pin_value *p, enum vbh_kind kind,
 				   u32 detail, u8 rule, u64 old, u64 new)
 {
-	enum vbh_verdict v = VBH_ALLOW;
-
-	if (pin_breaks(p, old, new))
-		v = pinned(vcpu, kind, detail, rule, old, new);
-	if (v == VBH_ALLOW)
-		pin_written(p, new);
-	return v;
+	if (!pin_breaks(p, old, new))
+		return VBH_ALLOW;
+	return pinned(vcpu, kind, detail, rule, old, new);
 }
 
 /* A pin of another CPU may have come between the exit and the lock: know it first. */
@@ -80,34 +67,13 @@ enum vbh_verdict core_msr_write(struct vbh_vcpu *vcpu, u32 msr, u64 old, u64 new
 	return v;
 }
 
-/*
- * An address is one thing: unlike bits, it is armed when all of it is right. A
- * CPU that starts up passes through the trampoline's tables before its own.
- */
-static enum vbh_verdict load_dtr(struct vbh_vcpu *vcpu, enum vbh_dtr dtr, u64 old, u64 new)
-{
-	struct pin_value *p = &vcpu->pins.dtr[dtr];
-	enum vbh_verdict v = VBH_ALLOW;
-
-	if (!p->known)
-		return VBH_ALLOW;
-	if (dtr == VBH_DTR_LDTR && (new == 0 || new == LINUX_LDT_SELECTOR))
-		return VBH_ALLOW;
-	if (old == p->value)
-		p->armed = ~0ull;
-	if (p->armed && new != p->value && new != old)
-		v = pinned(vcpu, VBH_KIND_DTR, dtr, vcpu->guest->pins.dtr_rule[dtr], old, new);
-	if (v == VBH_ALLOW && new == p->value)
-		p->armed = ~0ull;
-	return v;
-}
-
 enum vbh_verdict core_dtr_load(struct vbh_vcpu *vcpu, enum vbh_dtr dtr, u64 old, u64 new)
 {
-	enum vbh_verdict v;
+	enum vbh_verdict v = VBH_ALLOW;
 
 	lock_and_sync(vcpu);
-	v = load_dtr(vcpu, dtr, old, new);
+	if (pin_moves(&vcpu->pins, dtr, old, new))
+		v = pinned(vcpu, VBH_KIND_DTR, dtr, vcpu->guest->pins.dtr_rule[dtr], old, new);
 	host_unlock(vcpu->guest);
 	return v;
 }

@@ -112,6 +112,6 @@ void core_cpu_reset(struct vbh_vcpu *target)
 {
 	host_lock(target->guest);
 	target->resetting = true;
-	pin_reset(&target->pins);
+	target->pins.dtr_armed = 0;
 	host_unlock(target->guest);
 }

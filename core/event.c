@@ -83,16 +83,16 @@ static struct vbh_event *slot(struct vbh_guest *guest, u64 seq)
 	return e ? e + n % RECORDS_PER_PAGE : NULL;
 }
 
-static bool from_user(const struct vbh_event *ev)
+static bool crowds(const struct vbh_event *ev)
 {
-	return ev->cpl == 3;
+	return ev->cpl == 3 || ev->kind == VBH_KIND_PATCH;
 }
 
 static bool room_for(const struct event_log *log, const struct vbh_event *ev)
 {
 	if (!log->ring_gpa || log->head - log->tail >= log->records)
 		return false;
-	return !from_user(ev) || log->from_user < log->records / 2;
+	return !crowds(ev) || log->crowd < log->records / 2;
 }
 
 static void chain(struct event_log *log, struct vbh_event *ev)
@@ -129,8 +129,11 @@ void event_commit(struct vbh_guest *guest, struct vbh_event *ev)
 
 	if (ev->rule)
 		log->violations++;
+	if (ev->kind == VBH_KIND_PATCH)
+		log->patches++;
 	if (!to) {
-		log->lost++;
+		if (ev->kind != VBH_KIND_PATCH)
+			log->lost++;
 		show(guest);
 		return;
 	}
@@ -138,8 +141,8 @@ void event_commit(struct vbh_guest *guest, struct vbh_event *ev)
 	ev->lost = log->lost;
 	chain(log, ev);
 	memcpy(to, ev, sizeof(*to));
-	if (from_user(ev))
-		log->from_user++;
+	if (crowds(ev))
+		log->crowd++;
 	log->head++;
 	show(guest);
 }
@@ -246,8 +249,8 @@ int event_ack(struct vbh_guest *guest, u64 seq)
 	for (; log->tail < seq; log->tail++) {
 		const struct vbh_event *e = slot(guest, log->tail);
 
-		if (e && from_user(e) && log->from_user)
-			log->from_user--;
+		if (e && crowds(e) && log->crowd)
+			log->crowd--;
 	}
 	show(guest);
 	return 0;

@@ -17,15 +17,17 @@ struct event_log {
 	u64 records;
 	u64 head, tail, lost;
 	u64 violations;
-	u64 from_user;		/* records since tail that CPL 3 caused */
+	u64 crowd;		/* records since tail that may not fill the ring */
+	u64 patches;
 	u8 hash[VBH_HASH_LEN];	/* of the last record */
 };
 
 /* Prepare ev for vcpu: time, CPU, instruction, task, as far as they can be read. */
 void event_begin(struct vbh_vcpu *vcpu, struct vbh_event *ev, enum vbh_kind kind);
 /*
- * Number, chain and store ev. Records caused by CPL 3 may fill half of the ring
- * at most, so that a program can't hide what the kernel does.
+ * Number, chain and store ev. Records caused by CPL 3, and those of honest
+ * patching, may fill half of the ring at most, so that neither hides what an
+ * attacker in the kernel does. Patching is counted apart, and is never "lost".
  */
 void event_commit(struct vbh_guest *guest, struct vbh_event *ev);
 /* VBH_HC_EVENT_RING and VBH_HC_EVENT_ACK. */

@@ -61,7 +61,7 @@ int host_translate(struct vbh_vcpu *vcpu, u64 cr3, u64 gva, u64 *gpa);
 
 /*
  * The rights of [gpa, gpa + len) may have changed: bring the second stage in
- * line with region_rights(). May split tables; -ENOSPC (and the second stage
+ * line with region_view(). May split tables; -ENOSPC (and the second stage
  * as it was) if there is no memory for that. Growing rights never fail.
  */
 int host_stage2_update(struct vbh_guest *guest, u64 gpa, u64 len);

@@ -26,6 +26,7 @@ static s64 hc_status(struct vbh_vcpu *vcpu, const u64 args[4])
 	s.events = guest->log.head;
 	s.events_lost = guest->log.lost;
 	s.violations = guest->log.violations;
+	s.patches = guest->log.patches;
 	s.has_key = guest->has_key;
 	return guest_write(guest, args[0], &s, sizeof(s));
 }

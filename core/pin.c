@@ -156,14 +156,24 @@ u32 pin_count(const struct pin_table *t)
 	       t->nr_msrs;
 }
 
-/* Bits of mask that are new to this CPU must be as in value; now is what it has. */
-static void take_over(struct pin_value *p, u64 mask, u64 value, u64 now)
+/* Bits of mask that are new to this CPU must be as in value. */
+static void take_over(struct pin_value *p, u64 mask, u64 value)
 {
 	u64 fresh = mask & ~p->known;
 
 	p->value = (p->value & ~fresh) | (value & fresh);
 	p->known |= fresh;
-	p->armed |= fresh & ~(value ^ now);
+}
+
+/*
+ * Linux runs a process that called modify_ldt() with the selector GDT_ENTRY_LDT
+ * * 8 (arch/x86/include/asm/segment.h), any other with 0: pinned, LDTR is either.
+ */
+#define LINUX_LDT_SELECTOR	0x50
+
+static u64 dtr_now(struct vbh_vcpu *vcpu, u32 dtr)
+{
+	return dtr == VBH_DTR_LDTR ? 0 : host_reg(vcpu, VBH_REG_GDTR_BASE + dtr);
 }
 
 /*
@@ -177,56 +187,47 @@ void pin_sync(struct vbh_vcpu *vcpu)
 	const struct pin_table *t = &vcpu->guest->pins;
 	struct pin_vcpu *p = &vcpu->pins;
 	bool r = vcpu->resetting;
-	u64 now;
 	u32 i;
 
-	now = host_reg(vcpu, VBH_REG_CR0);
-	take_over(&p->cr0, t->cr0_mask, r ? t->cr0_value : now, now);
-	now = host_reg(vcpu, VBH_REG_CR4);
-	take_over(&p->cr4, t->cr4_mask, r ? t->cr4_value : now, now);
-	now = host_reg(vcpu, VBH_REG_EFER);
-	take_over(&p->efer, t->efer_mask, r ? t->efer_value : now, now);
+	take_over(&p->cr0, t->cr0_mask, r ? t->cr0_value : host_reg(vcpu, VBH_REG_CR0));
+	take_over(&p->cr4, t->cr4_mask, r ? t->cr4_value : host_reg(vcpu, VBH_REG_CR4));
+	take_over(&p->efer, t->efer_mask, r ? t->efer_value : host_reg(vcpu, VBH_REG_EFER));
 
 	for (i = 0; i < VBH_NR_DTR && !r; i++) {
-		if (t->dtr_mask & (1u << i)) {
-			now = host_reg(vcpu, VBH_REG_GDTR_BASE + i);
-			take_over(&p->dtr[i], ~0ull, now, now);
+		if (t->dtr_mask & (1u << i) && !p->dtr[i].known) {
+			take_over(&p->dtr[i], ~0ull, dtr_now(vcpu, i));
+			p->dtr_armed |= 1u << i;
 		}
 	}
 	for (i = 0; i < t->nr_msrs; i++) {
-		if (t->msr[i].mask & ~p->msr[i].known) {
-			now = host_msr(vcpu, t->msr[i].msr);
-			take_over(&p->msr[i], t->msr[i].mask, now, now);
-		}
+		if (t->msr[i].mask & ~p->msr[i].known)
+			take_over(&p->msr[i], t->msr[i].mask, host_msr(vcpu, t->msr[i].msr));
 	}
 	p->generation = t->generation;
 }
 
-void pin_reset(struct pin_vcpu *p)
+/*
+ * A bit may move to its pinned value and not from it, which is all that a CPU
+ * needs to come up after an INIT: nothing has to be armed again.
+ */
+u64 pin_breaks(const struct pin_value *p, u64 old, u64 new)
 {
-	u32 i;
-
-	p->cr0.armed = 0;
-	p->cr4.armed = 0;
-	p->efer.armed = 0;
-	for (i = 0; i < VBH_NR_DTR; i++)
-		p->dtr[i].armed = 0;
+	return p->known & (new ^ old) & (new ^ p->value);
 }
 
 /*
- * A bit may have reached its value without a write that is seen (EFER.LMA does,
- * through CR0.PG), so old counts too. A bit that rule log has let go is away
- * from its value; only what moves it again is a violation.
+ * An address is one thing, unlike bits: it holds from when all of it is right.
+ * A CPU that comes up passes through the trampoline's tables before its own.
  */
-u64 pin_breaks(struct pin_value *p, u64 old, u64 new)
+bool pin_moves(struct pin_vcpu *p, enum vbh_dtr dtr, u64 old, u64 new)
 {
-	pin_written(p, old);
-	return p->armed & (new ^ p->value) & (new ^ old);
-}
+	const struct pin_value *v = &p->dtr[dtr];
 
-void pin_written(struct pin_value *p, u64 new)
-{
-	p->armed |= p->known & ~(new ^ p->value);
+	if (v->known && old == v->value)
+		p->dtr_armed |= 1u << dtr;
+	if (dtr == VBH_DTR_LDTR && new == LINUX_LDT_SELECTOR)
+		return false;
+	return p->dtr_armed & (1u << dtr) && new != old && new != v->value;
 }
 
 bool core_msr_pinned(const struct vbh_guest *guest, u32 msr)

@@ -2,8 +2,8 @@
 /*
  * Pins: bits of processor state that may no longer change. What is pinned is
  * the guest's; the value that it keeps is each CPU's own. After an INIT a CPU
- * has not got its pinned values yet: each bit is armed again when it has
- * reached its value, and can't leave it from then on.
+ * has not got its pinned values yet: it may reach them, and not leave them from
+ * then on.
  */
 #ifndef CORE_PIN_H
 #define CORE_PIN_H
@@ -58,16 +58,16 @@ struct pin_table {
 	u32 generation;			/* counts changes, for vcpu_sync() */
 };
 
-/* One register on one CPU: what it must be, where it has got there. */
+/* One register on one CPU: what it must be. */
 struct pin_value {
 	u64 value;
 	u64 known;		/* bits for which value has been taken over */
-	u64 armed;		/* of them, bits that have reached it */
 };
 
-/* One CPU's, touched by that CPU alone. */
+/* One CPU's, under the guest's lock. */
 struct pin_vcpu {
 	u32 generation;
+	u32 dtr_armed;		/* 1 << enum vbh_dtr: has been at its value since the last INIT */
 	struct pin_value cr0, cr4, efer;
 	struct pin_value dtr[VBH_NR_DTR];
 	struct pin_value msr[VBH_MAX_MSR_PINS];
@@ -86,12 +86,10 @@ u32 pin_count(const struct pin_table *t);
 const struct pin_msr *pin_find_msr(const struct pin_table *t, u32 msr);
 /* Take over the values of pins that this CPU does not know yet. */
 void pin_sync(struct vbh_vcpu *vcpu);
-/* The CPU has been reset by INIT: its control registers have yet to come up. */
-void pin_reset(struct pin_vcpu *p);
 
 /* Bits that going from old to new would take off their pinned value. */
-u64 pin_breaks(struct pin_value *p, u64 old, u64 new);
-/* new has been written: bits that it brings to their value are armed from now on. */
-void pin_written(struct pin_value *p, u64 new);
+u64 pin_breaks(const struct pin_value *p, u64 old, u64 new);
+/* Would it take a descriptor-table register off its pinned value? */
+bool pin_moves(struct pin_vcpu *p, enum vbh_dtr dtr, u64 old, u64 new);
 
 #endif

@@ -9,6 +9,7 @@
 
 #define APIC_TPR		0x080
 #define APIC_EOI		0x0b0
+#define APIC_SVR		0x0f0
 #define APIC_ISR		0x100
 #define APIC_IRR		0x200
 #define APIC_ICR		0x300
@@ -19,6 +20,8 @@
 #define APIC_LVTERR		0x370
 #define APIC_TMICT		0x380
 #define LVT_MASKED		BIT(16)
+#define SVR_RESET		0xff
+#define SVR_ENABLE		BIT(8)
 #define ICR_BUSY		BIT(12)
 #define ICR_ASSERT		BIT(14)
 #define ICR_LEVEL		BIT(15)
@@ -83,10 +86,13 @@ void apic_drain(struct hv_cpu *cpu)
 		apic_write(cpu, lvt[i], LVT_MASKED);
 	apic_write(cpu, APIC_TMICT, 0);
 	apic_write(cpu, APIC_TPR, 0);
+	/* Linux leaves it disabled by software, and then it delivers nothing. */
+	apic_write(cpu, APIC_SVR, SVR_RESET | SVR_ENABLE);
 	for (i = 0; i < 256 && any_bit(cpu, APIC_ISR); i++)
 		apic_eoi();
 	for (i = 0; i < 256 && any_bit(cpu, APIC_IRR); i++)
 		hv.vendor->open_interrupts();
+	apic_write(cpu, APIC_SVR, SVR_RESET);
 }
 
 /* Keeps the upper half of the ICR, which the guest may just have written. */

@@ -4,6 +4,7 @@
  * gives the answer; it never moves RIP and never injects.
  */
 #include "handlers.h"
+#include "../core/string.h"
 
 #define CPUID1_ECX_VMX		BIT(5)
 #define CPUID1_ECX_OSXSAVE	BIT(27)
@@ -25,7 +26,7 @@ static void patch_cpuid(u32 leaf, u64 guest_cr4, u32 r[4])
 	} else if (leaf == 0x80000001) {
 		r[2] &= ~(CPUID_EXT1_ECX_SVM | CPUID_EXT1_ECX_SKINIT);
 	} else if (leaf == 0x8000000a) {
-		r[0] = r[1] = r[2] = r[3] = 0;
+		memset(r, 0, 4 * sizeof(*r));
 	} else {
 		core_cpuid(&hv.guest, VBH_CPUID_BARE_METAL, leaf, r);
 	}
@@ -85,6 +86,9 @@ enum hv_act exit_hypercall(struct hv_cpu *cpu, struct vm_exit *exit)
 			       (exit->len ? exit->len : 3));
 		hv_leave(cpu);
 	}
+	/* Earlier nobody could have read it. */
+	if (nr == VBH_HC_EVENT_RING && !ret)
+		core_note(&cpu->vcpu, VBH_KIND_START, 0, 0);
 	cpu->gpr[VBH_REG_RAX] = ret;
 	return HV_ADVANCE;
 }

@@ -235,8 +235,6 @@ __used __noreturn void hv_launch(struct hv_cpu *cpu, u32 index)
 	memcpy(cpu->gpr, st.gpr, sizeof(cpu->gpr));
 	cpu->gpr[VBH_REG_RAX] = 0;
 	cpu->launched = true;
-	if (!index)
-		core_note(&cpu->vcpu, VBH_KIND_START, 0, 0);
 	hv_tail(cpu);
 	hv.vendor->run(cpu);
 }
@@ -244,8 +242,8 @@ __used __noreturn void hv_launch(struct hv_cpu *cpu, u32 index)
 #define GPR(r)		"i"(offsetof(struct hv_linux, gpr) + 8 * VBH_REG_##r)
 
 /* entry(params, op, cpu); see above. EDX is the CPU throughout. */
-__naked __used void hv_entry(__maybe_unused struct vbh_launch *params, __maybe_unused u32 op,
-				__maybe_unused u32 cpu)
+__naked __used void hv_entry(__maybe_unused struct vbh_launch *params,
+			     __maybe_unused u32 op, __maybe_unused u32 cpu)
 {
 	asm volatile("test	%%esi, %%esi\n"
 		     "jz	hv_init\n"

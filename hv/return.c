@@ -79,7 +79,9 @@ __noreturn void hv_return(struct hv_cpu *cpu, struct hv_linux *st, struct vbh_la
 		.ss = st->seg[SEG_SS].sel,
 	};
 
+	/* PCIDE is there before an NMI can reach Linux, whose return from it relies on that. */
 	write_cr3(mm_exit_tables(cpu, st->cr3));
+	write_cr4(st->cr4);
 	if (error)
 		memcpy(params->error, error, sizeof(params->error));
 	load_tr(cpu, st);
@@ -87,7 +89,6 @@ __noreturn void hv_return(struct hv_cpu *cpu, struct hv_linux *st, struct vbh_la
 	lidt(&st->idtr);
 	load_segments(st);
 	write_cr0(st->cr0);
-	write_cr4(st->cr4);
 	wrmsr(MSR_EFER, st->efer);
 	write_dr7(st->dr7);
 	spin_unlock(&hv.launch_lock);

@@ -99,7 +99,7 @@ static int pm_event(struct notifier_block *nb, unsigned long event, void *data)
 	case PM_SUSPEND_PREPARE:
 	case PM_HIBERNATION_PREPARE:
 	case PM_RESTORE_PREPARE:
-		if (vbh_mode == VBH_NATIVE) {
+		if (vbh_mode != VBH_OFF) {
 			pr_warn("no suspend or hibernation while VBH runs\n");
 			ret = notifier_from_errno(-EBUSY);
 			break;

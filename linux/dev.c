@@ -10,9 +10,11 @@
 #include <linux/ktime.h>
 #include <linux/miscdevice.h>
 #include <linux/poll.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <asm/msr.h>
 #include <asm/tsc.h>
@@ -38,6 +40,7 @@ static void look(struct work_struct *work)
 	if (head != seen)
 		wake_up_interruptible(&waiters);
 	seen = head;
+	/* Who queues after this look finds the work idle, and starts it again. */
 	if (waitqueue_active(&waiters))
 		schedule_delayed_work(&look_work, msecs_to_jiffies(POLL_MS));
 }
@@ -109,6 +112,18 @@ static ssize_t copy_records(struct dev_file *df, char __user *buf, size_t count)
 	return done;
 }
 
+/* Until there is a record, or VBH is off; non-zero: a signal came first. */
+static int wait_for_records(struct dev_file *df)
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+
+	add_wait_queue(&waiters, &wait);
+	while (!readable(df) && !signal_pending(current))
+		wait_woken(&wait, TASK_INTERRUPTIBLE, MAX_SCHEDULE_TIMEOUT);
+	remove_wait_queue(&waiters, &wait);
+	return signal_pending(current);
+}
+
 static ssize_t dev_read(struct file *file, char __user *buf, size_t count,
 			loff_t *pos)
 {
@@ -126,9 +141,8 @@ static ssize_t dev_read(struct file *file, char __user *buf, size_t count,
 			return ret;
 		if (file->f_flags & O_NONBLOCK)
 			return -EAGAIN;
-		ret = wait_event_interruptible(waiters, readable(df));
-		if (ret)
-			return ret;
+		if (wait_for_records(df))
+			return -ERESTARTSYS;
 	}
 }
 
@@ -185,6 +199,22 @@ static long ioctl_info(void __user *arg)
 	return copy_to_user(arg, &info, sizeof(info)) ? -EFAULT : 0;
 }
 
+/* The room for the error is tried first: nothing is begun for a bad pointer. */
+static long start_and_tell(const struct vbh_policy *policy, struct vbh_why *why,
+			   char __user *error)
+{
+	long err;
+
+	if (copy_to_user(error, why->text, sizeof(why->text)))
+		return -EFAULT;
+	mutex_lock(&vbh_mutex);
+	err = vbh_start(policy, why);
+	mutex_unlock(&vbh_mutex);
+	if (err && copy_to_user(error, why->text, sizeof(why->text)))
+		return -EFAULT;
+	return err;
+}
+
 static long ioctl_start(struct vbh_start __user *arg)
 {
 	struct vbh_policy *policy;
@@ -195,15 +225,8 @@ static long ioctl_start(struct vbh_start __user *arg)
 	if (IS_ERR(policy))
 		return PTR_ERR(policy);
 	why = kzalloc(sizeof(*why), GFP_KERNEL);
-	if (why) {
-		mutex_lock(&vbh_mutex);
-		err = vbh_start(policy, why);
-		mutex_unlock(&vbh_mutex);
-		/* err alone tells enough if the words can't be given. */
-		if (copy_to_user(arg->error, why->text, sizeof(why->text)) &&
-		    !err)
-			err = 0;
-	}
+	if (why)
+		err = start_and_tell(policy, why, arg->error);
 	kfree(why);
 	kfree_sensitive(policy);
 	return err;

@@ -218,7 +218,12 @@ struct list_head *facts_modules(void)
 	return (struct list_head *)syms.modules;
 }
 
-struct mutex *facts_module_mutex(void)
+void facts_lock_modules(void)
 {
-	return (struct mutex *)syms.module_mutex;
+	mutex_lock((struct mutex *)syms.module_mutex);
+}
+
+void facts_unlock_modules(void)
+{
+	mutex_unlock((struct mutex *)syms.module_mutex);
 }

@@ -8,16 +8,11 @@
 
 #include <linux/errno.h>
 #include <linux/types.h>
+#include <asm/alternative.h>
 #include <asm/asm.h>
+#include <asm/cpufeatures.h>
 #include <asm/processor.h>
 #include <vbh/abi.h>
-
-/* Does this processor call with VMMCALL (SVM), or with VMCALL (VMX)? */
-static inline bool vbh_uses_vmmcall(void)
-{
-	return boot_cpu_data.x86_vendor == X86_VENDOR_AMD ||
-	       boot_cpu_data.x86_vendor == X86_VENDOR_HYGON;
-}
 
 /*
  * The result of hypercall nr; -ENODEV if there is no hypervisor, which the
@@ -27,18 +22,12 @@ static inline long vbh_hypercall(u64 nr, u64 a, u64 b, u64 c, u64 d)
 {
 	unsigned long ret = nr;
 
-	if (vbh_uses_vmmcall())
-		asm volatile("1: vmmcall\n2:\n"
-			     _ASM_EXTABLE_TYPE_REG(1b, 2b, EX_TYPE_IMM_REG |
-						   EX_DATA_IMM(-ENODEV), %%rax)
-			     : "+a" (ret) : "b" (a), "c" (b), "d" (c), "S" (d)
-			     : "memory");
-	else
-		asm volatile("1: vmcall\n2:\n"
-			     _ASM_EXTABLE_TYPE_REG(1b, 2b, EX_TYPE_IMM_REG |
-						   EX_DATA_IMM(-ENODEV), %%rax)
-			     : "+a" (ret) : "b" (a), "c" (b), "d" (c), "S" (d)
-			     : "memory");
+	asm volatile("1: " ALTERNATIVE("vmcall", "vmmcall", X86_FEATURE_VMMCALL)
+		     "\n2:\n"
+		     _ASM_EXTABLE_TYPE_REG(1b, 2b, EX_TYPE_IMM_REG |
+					   EX_DATA_IMM(-ENODEV), %0)
+		     : "+a" (ret) : "b" (a), "c" (b), "d" (c), "S" (d)
+		     : "memory");
 	return ret;
 }
 

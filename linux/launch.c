@@ -46,11 +46,11 @@ const struct cpumask *launch_cpus(void)
  */
 static int meet(struct rendezvous *r, int step)
 {
-	smp_mb__before_atomic();
+	smp_mb__before_atomic();	/* what this CPU wrote, then its arrival */
 	atomic_inc(&r->arrived[step]);
 	while (atomic_read(&r->arrived[step]) < num_online_cpus())
 		cpu_relax();
-	smp_mb();
+	smp_mb();	/* all arrivals, then what the others wrote */
 	return atomic_read(&r->error[step]);
 }
 
@@ -84,7 +84,7 @@ static long enter(enum vbh_launch_op op, u32 index)
 
 static long leave(void)
 {
-	long ret = vbh_stub_stop(vbh_uses_vmmcall());
+	long ret = vbh_stub_stop();
 
 	if (!ret)
 		cpumask_clear_cpu(smp_processor_id(), &launched);
@@ -186,8 +186,6 @@ int launch_start(struct vbh_why *why)
 	struct rendezvous *r;
 	int err, tries = 10;
 
-	if (!cpumask_empty(&launched))
-		return vbh_fail(why, -EIO, "some CPUs are still in guest mode");
 	r = kmalloc(sizeof(*r), GFP_KERNEL);
 	space.params = kmalloc(sizeof(*space.params), GFP_KERNEL);
 	if (!r || !space.params) {

@@ -10,6 +10,7 @@
 #include <linux/module.h>
 #include "vbh.h"
 
+/* One at a time: start, stop, seal, unlock, and modules that come and go. */
 DEFINE_MUTEX(vbh_mutex);
 enum vbh_mode vbh_mode;
 
@@ -108,7 +109,8 @@ static void undo_start(void)
 {
 	switch (vbh_mode) {
 	case VBH_OFF:
-		module_put(THIS_MODULE);
+		if (cpumask_empty(launch_cpus()))
+			module_put(THIS_MODULE);
 		break;
 	case VBH_NATIVE:
 		/* On failure it goes on running, and STOP can be tried again. */
@@ -127,6 +129,8 @@ int vbh_start(const struct vbh_policy *policy, struct vbh_why *why)
 
 	if (vbh_mode != VBH_OFF)
 		return vbh_fail(why, -EALREADY, "VBH is running already");
+	if (!cpumask_empty(launch_cpus()))
+		return vbh_fail(why, -EIO, "an earlier launch left CPUs in guest mode");
 	if (cpus_suspending())
 		return vbh_fail(why, -EBUSY, "the machine is being suspended");
 	err = policy_check(policy, why);

@@ -22,6 +22,7 @@ struct guarded {
 	struct list_head list;
 	struct module *mod;
 	u32 tag;
+	bool regions;		/* there are some: the policy may want none */
 	bool held;
 };
 
@@ -40,7 +41,7 @@ static struct guarded *find(const struct module *mod)
 
 /* Pages of vmalloc space one by one; the batch joins neighbours. */
 static int add_span(struct region_batch *batch, enum vbh_region_kind kind,
-		     const void *start, const void *end)
+		    const void *start, const void *end)
 {
 	const void *at;
 	int err;
@@ -62,17 +63,17 @@ static int add_module(struct region_batch *batch, const struct module *mod)
 	int err;
 
 	err = add_span(batch, VBH_REGION_MODULE_TEXT, core->base,
-			core->base + core->text_size);
+		       core->base + core->text_size);
 #ifdef CONFIG_MITIGATION_ITS
 	for (int i = 0; !err && i < mod->its_num_pages; i++)
 		err = add_span(batch, VBH_REGION_MODULE_TEXT,
-				mod->its_page_array[i],
-				mod->its_page_array[i] + PAGE_SIZE);
+			       mod->its_page_array[i],
+			       mod->its_page_array[i] + PAGE_SIZE);
 #endif
 	if (!err)
 		err = add_span(batch, VBH_REGION_MODULE_RODATA,
-				core->base + core->text_size,
-				core->base + core->ro_after_init_size);
+			       core->base + core->text_size,
+			       core->base + core->ro_after_init_size);
 	return err;
 }
 
@@ -108,17 +109,19 @@ static int protect(struct module *mod)
 	err = region_batch_begin(&batch, g->tag);
 	if (!err)
 		err = region_batch_end(&batch, add_module(&batch, mod));
+	g->regions = batch.sent;
 	if (err)
 		forget(g);
 	return err;
 }
 
-/* -ENOENT: the policy has no rule for either kind, so nothing was added. */
 static void unprotect(struct guarded *g)
 {
-	long err = vbh_hypercall(VBH_HC_REGION_DEL, g->tag, 0, 0, 0);
+	long err = 0;
 
-	if (err && err != -ENOENT)
+	if (g->regions)
+		err = vbh_hypercall(VBH_HC_REGION_DEL, g->tag, 0, 0, 0);
+	if (err)
 		pr_crit("the pages of module %s stay protected: %ld\n",
 			g->mod->name, err);
 	forget(g);
@@ -144,10 +147,17 @@ static void module_live(struct module *mod)
 		pr_err("module %s can't be held\n", mod->name);
 }
 
+static int refuse_kvm(const struct module *mod)
+{
+	pr_warn("%s can't be used while VBH runs: not loaded\n", mod->name);
+	return notifier_from_errno(-EBUSY);
+}
+
 static int module_event(struct notifier_block *nb, unsigned long state,
 			void *data)
 {
 	struct module *mod = data;
+	int ret = NOTIFY_DONE;
 	struct guarded *g;
 
 	mutex_lock(&vbh_mutex);
@@ -161,8 +171,11 @@ static int module_event(struct notifier_block *nb, unsigned long state,
 		module_live(mod);
 	else if (state == MODULE_STATE_GOING && g)
 		unprotect(g);
+	else if (state == MODULE_STATE_COMING && vbh_mode == VBH_NATIVE &&
+		 machine_kvm_name(mod))
+		ret = refuse_kvm(mod);
 	mutex_unlock(&vbh_mutex);
-	return NOTIFY_DONE;
+	return ret;
 }
 
 static struct notifier_block notifier = {
@@ -174,7 +187,7 @@ int modules_start(struct vbh_why *why)
 	struct module *mod, *failed = NULL;
 	int err = 0;
 
-	mutex_lock(facts_module_mutex());
+	facts_lock_modules();
 	list_for_each_entry(mod, facts_modules(), list) {
 		if (mod->state != MODULE_STATE_LIVE)
 			continue;
@@ -186,7 +199,7 @@ int modules_start(struct vbh_why *why)
 	}
 	if (failed)
 		vbh_fail(why, err, "regions: module %s: %d", failed->name, err);
-	mutex_unlock(facts_module_mutex());
+	facts_unlock_modules();
 	return err;
 }
 

@@ -14,7 +14,7 @@
 
 #define RING_DEFAULT	2048u
 #define RING_FEWEST	64u
-#define RING_MOST	32768u
+#define RING_MOST	8192u
 
 static bool bad_rule(u8 rule)
 {
@@ -138,8 +138,8 @@ static int apply_regions(const struct vbh_policy *p, struct vbh_why *why)
 }
 
 /* Pins are sent one by one, so that a refusal can name the one it is about. */
-static int pin(u32 type, u32 index, u64 mask, u8 rule, const char *name,
-	       struct vbh_why *why)
+static int apply_pin(u32 type, u32 index, u64 mask, u8 rule, const char *name,
+		     struct vbh_why *why)
 {
 	const struct vbh_pin pin = {
 		.type = type,
@@ -170,19 +170,20 @@ static int apply_pins(const struct vbh_policy *p, struct vbh_why *why)
 	int err, i;
 
 	rdmsrl(MSR_EFER, efer);
-	err = pin(VBH_PIN_CR0, 0, p->cr0_mask & read_cr0(), p->cr0_rule, "CR0",
-		  why);
+	err = apply_pin(VBH_PIN_CR0, 0, p->cr0_mask & read_cr0(), p->cr0_rule,
+			"CR0", why);
 	if (!err)
-		err = pin(VBH_PIN_CR4, 0, p->cr4_mask & __read_cr4(),
-			  p->cr4_rule, "CR4", why);
+		err = apply_pin(VBH_PIN_CR4, 0, p->cr4_mask & __read_cr4(),
+				p->cr4_rule, "CR4", why);
 	if (!err)
-		err = pin(VBH_PIN_EFER, 0, p->efer_mask & efer, p->efer_rule,
-			  "EFER", why);
+		err = apply_pin(VBH_PIN_EFER, 0, p->efer_mask & efer,
+				p->efer_rule, "EFER", why);
 	for (i = 0; !err && i < VBH_NR_DTR; i++)
-		err = pin(VBH_PIN_DTR, i, ~0ull, p->dtr_rule[i], dtr[i], why);
+		err = apply_pin(VBH_PIN_DTR, i, ~0ull, p->dtr_rule[i], dtr[i],
+				why);
 	for (i = 0; !err && i < p->nr_msrs; i++)
-		err = pin(VBH_PIN_MSR, p->msr[i].msr, p->msr[i].mask,
-			  p->msr[i].rule, "MSR", why);
+		err = apply_pin(VBH_PIN_MSR, p->msr[i].msr, p->msr[i].mask,
+				p->msr[i].rule, "MSR", why);
 	return err;
 }
 

@@ -34,6 +34,7 @@ int region_batch_begin(struct region_batch *batch, u32 tag)
 				       GFP_KERNEL);
 	batch->nr = 0;
 	batch->tag = tag;
+	batch->sent = false;
 	return batch->regions ? 0 : -ENOMEM;
 }
 
@@ -45,6 +46,8 @@ static int flush(struct region_batch *batch)
 		err = vbh_hypercall(VBH_HC_REGION_ADD,
 				    virt_to_phys(batch->regions), batch->nr, 0,
 				    0);
+	if (batch->nr && !err)
+		batch->sent = true;
 	batch->nr = 0;
 	return err;
 }
@@ -93,8 +96,7 @@ int region_batch_end(struct region_batch *batch, int err)
 {
 	if (!err)
 		err = flush(batch);
-	/* -ENOENT: nothing had been sent yet. */
-	if (err)
+	if (err && batch->sent)
 		vbh_hypercall(VBH_HC_REGION_DEL, batch->tag, 0, 0, 0);
 	kfree(batch->regions);
 	batch->regions = NULL;

@@ -111,12 +111,12 @@ static int next_locked(struct ring_reader *reader, struct vbh_event *ev)
 
 	do {
 		head = READ_ONCE(ring->head);
-		smp_rmb();
+		smp_rmb();	/* the head, then the records below it */
 		settle(reader, head);
 		if (reader->seq >= head)
 			return 0;
 		*ev = *slot(reader->seq);
-		smp_rmb();
+		smp_rmb();	/* the record, then whether it was overwritten */
 	} while (reader->seq < oldest(READ_ONCE(ring->head)));
 	reader->seq++;
 	return 1;

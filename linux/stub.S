@@ -9,7 +9,9 @@
  */
 #include <linux/errno.h>
 #include <linux/linkage.h>
+#include <asm/alternative.h>
 #include <asm/asm.h>
+#include <asm/cpufeatures.h>
 #include <asm/nospec-branch.h>
 #include <asm/percpu.h>
 #include <asm/processor-flags.h>
@@ -66,7 +68,7 @@ SYM_FUNC_START(vbh_stub_enter)
 SYM_FUNC_END(vbh_stub_enter)
 
 /*
- * long vbh_stub_stop(bool vmmcall)
+ * long vbh_stub_stop(void)
  *
  * Out of guest mode. IDTR may be pinned by now, so it is left alone: after the
  * call the image's CR3 and CR4 hold for two instructions only.
@@ -81,20 +83,13 @@ SYM_FUNC_START(vbh_stub_stop)
 	push	%r15
 	mov	%cr3, %r12
 	mov	%cr4, %r13
-	mov	%edi, %r14d
 	mov	$VBH_STUB_HC_STOP, %eax
 	xor	%ebx, %ebx
 	xor	%ecx, %ecx
 	xor	%edx, %edx
 	xor	%esi, %esi
-	test	%r14b, %r14b
-	jz	.Lvmcall
-.Lvmmcall_insn:
-	vmmcall
-	jmp	.Lcalled
-.Lvmcall:
-.Lvmcall_insn:
-	vmcall
+.Lcall:
+	ALTERNATIVE "vmcall", "vmmcall", X86_FEATURE_VMMCALL
 .Lcalled:
 	test	%rax, %rax
 	jnz	.Lout
@@ -111,8 +106,7 @@ SYM_FUNC_START(vbh_stub_stop)
 .Lnobody:
 	mov	$-ENODEV, %rax
 	jmp	.Lout
-	_ASM_EXTABLE(.Lvmmcall_insn, .Lnobody)
-	_ASM_EXTABLE(.Lvmcall_insn, .Lnobody)
+	_ASM_EXTABLE(.Lcall, .Lnobody)
 SYM_FUNC_END(vbh_stub_stop)
 
 /* An NMI within vbh_stub_enter: remember it, vbh_enter() gives it to Linux. */

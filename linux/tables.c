@@ -23,8 +23,6 @@
 #define TABLE_BITS	(_PAGE_PRESENT | _PAGE_RW | _PAGE_ACCESSED)
 #define LEAF_BITS	(TABLE_BITS | _PAGE_DIRTY | _PAGE_PSE)
 
-extern const char vbh_blob[], vbh_blob_end[];
-
 static const struct vbh_image *image(void)
 {
 	return (const struct vbh_image *)vbh_blob;

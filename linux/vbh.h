@@ -55,13 +55,16 @@ int facts_kernel(vbh_range_fn fn, void *ctx);
 void facts_fill(struct vbh_facts *facts);
 /* Page number of the code where a CPU starts after SIPI. */
 u32 facts_sipi_page(void);
-/* The list of all modules, and what protects it. */
+/* The list of all modules, and module_mutex, which protects it. */
 struct list_head *facts_modules(void);
-struct mutex *facts_module_mutex(void);
+void facts_lock_modules(void);
+void facts_unlock_modules(void);
 
 /* machine.c: may the image be launched here, and what it has to know. */
 
 int machine_check(struct vbh_why *why);
+/* The name of the half of KVM that needs VMX or SVM, if mod is one, or NULL. */
+const char *machine_kvm_name(const struct module *mod);
 /* Is VMX or SVM in use on this CPU? In words, or NULL. */
 const char *machine_cpu_busy(void);
 /* Everything in params but the chunks, for the CPUs in mask. */
@@ -103,6 +106,7 @@ struct region_batch {
 	struct vbh_region *regions;
 	u32 nr;
 	u32 tag;
+	bool sent;		/* the hypervisor has regions with that tag */
 };
 
 /* The rules and the patching mode for every batch from now on. Locked. */

@@ -182,7 +182,7 @@ void svm_flush(struct hv_cpu *cpu)
 	vmcb(cpu)->tlb_control = TLB_FLUSH_ALL;
 }
 
-/* Descriptor-table loads exit once one of them is pinned; CR and MSR intercepts are there already. */
+/* A descriptor-table load exits once it is pinned; CR and MSR intercepts are there already. */
 void svm_pins_changed(struct hv_cpu *cpu)
 {
 	static const u32 bit[VBH_NR_DTR] = {
@@ -207,9 +207,14 @@ void svm_reset(struct hv_cpu *cpu)
 	u32 r[4];
 
 	svm_vmsave(svm->vmcb_pa);
-	v->es = v->ss = v->ds = v->fs = v->gs = data;
+	v->es = data;
+	v->ss = data;
+	v->ds = data;
+	v->fs = data;
+	v->gs = data;
 	v->cs = (struct vmcb_seg) { 0xf000, 0x9b, 0xffff, 0xffff0000 };
-	v->gdtr = v->idtr = (struct vmcb_seg) { 0, 0, 0xffff, 0 };
+	v->gdtr = (struct vmcb_seg) { 0, 0, 0xffff, 0 };
+	v->idtr = (struct vmcb_seg) { 0, 0, 0xffff, 0 };
 	v->ldtr = (struct vmcb_seg) { 0, 0x82, 0xffff, 0 };
 	v->tr = (struct vmcb_seg) { 0, 0x8b, 0xffff, 0 };
 	svm_vmload(svm->vmcb_pa);

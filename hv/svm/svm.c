@@ -109,7 +109,7 @@ __used void svm_slow_exit(struct hv_cpu *cpu)
 
 #define GPR(r)		"i"(offsetof(struct hv_cpu, gpr) + 8 * VBH_REG_##r)
 
-/* At the stack's top: the CPU, and its control block's address, which VMRUN and VMEXIT keep in RAX. */
+/* At the stack's top: the CPU, and its control block's address for VMRUN. */
 __noreturn void svm_run(struct hv_cpu *cpu)
 {
 	u64 *top = (u64 *)hv_stack_top(cpu) - 2;

@@ -229,6 +229,7 @@ struct vbh_status {
 	__u64 events;		/* recorded so far */
 	__u64 events_lost;	/* not recorded, because the ring was full */
 	__u64 violations;
+	__u64 patches;		/* stores of the kernel's own text_poke that were let through */
 	char vendor[8];		/* "svm", "vmx" */
 	__u8 has_key;
 	__u8 reserved[7];
@@ -284,11 +285,11 @@ enum vbh_kind {
 	VBH_KIND_INTERNAL,	/* the hypervisor could not do what it should; detail says */
 	VBH_NR_VIOLATIONS,
 	/* notes: no rule is consulted */
-	VBH_KIND_START = 32,
+	VBH_KIND_START = 32,	/* the ring is there: the first record */
 	VBH_KIND_SEAL,
 	VBH_KIND_UNLOCK,
 	VBH_KIND_STOP,
-	VBH_KIND_PATCH,		/* honest patching before the seal */
+	VBH_KIND_PATCH,		/* honest patching before the seal; all are counted in vbh_status */
 	VBH_KIND_CPU,		/* CPU parked (new 0) or started (new 1) */
 	VBH_KIND_END,
 };
@@ -358,7 +359,7 @@ struct vbh_ring {
 VBH_STATIC_ASSERT(sizeof(struct vbh_region) == 32);
 VBH_STATIC_ASSERT(sizeof(struct vbh_pin) == 24);
 VBH_STATIC_ASSERT(sizeof(struct vbh_facts) == 32);
-VBH_STATIC_ASSERT(sizeof(struct vbh_status) == 88);
+VBH_STATIC_ASSERT(sizeof(struct vbh_status) == 96);
 VBH_STATIC_ASSERT(sizeof(struct vbh_stats) == 8 + 8 * (VBH_NR_EXITS + 2));
 VBH_STATIC_ASSERT(sizeof(struct vbh_event) == 256);
 VBH_STATIC_ASSERT(sizeof(struct vbh_ring) == 48);

@@ -8,7 +8,7 @@ static void commit(u8 cpl)
 
 	body_set(0, VBH_REG_CPL, cpl);
 	host_lock(&body->guest);
-	event_begin(&body->vcpu[0], &ev, VBH_KIND_PATCH);
+	event_begin(&body->vcpu[0], &ev, VBH_KIND_CPU);
 	event_commit(&body->guest, &ev);
 	host_unlock(&body->guest);
 	body_set(0, VBH_REG_CPL, 0);
@@ -207,6 +207,24 @@ static void an_acknowledgement_never_goes_back_or_beyond(void **state)
 	assert_int_equal(ring()->tail, 2);
 }
 
+static void patching_fills_half_of_the_ring_and_is_never_lost(void **state)
+{
+	struct vbh_event ev;
+	u32 i;
+
+	(void)state;
+	body_ring(2);
+	for (i = 0; i < 20; i++) {
+		event_begin(&body->vcpu[0], &ev, VBH_KIND_PATCH);
+		event_commit(&body->guest, &ev);
+	}
+	assert_int_equal(ring()->head, 8);
+	assert_int_equal(ring()->lost, 0);
+	assert_int_equal(body->guest.log.patches, 20);
+	commit(0);
+	assert_int_equal(ring()->head, 9);
+}
+
 static void programs_can_fill_half_of_the_ring_at_most(void **state)
 {
 	u32 i;
@@ -223,7 +241,7 @@ static void programs_can_fill_half_of_the_ring_at_most(void **state)
 	for (i = 0; i < 20; i++)
 		commit(3);
 	assert_int_equal(ring()->head, 12);
-	assert_int_equal(body->guest.log.from_user, 8);
+	assert_int_equal(body->guest.log.crowd, 8);
 }
 
 static void check_chain(u64 from, u64 to, u8 hash[VBH_HASH_LEN])
@@ -311,6 +329,7 @@ int main(void)
 		T(a_task_that_can_not_be_read_is_left_out),
 		T(a_full_ring_keeps_what_it_has_and_counts),
 		T(an_acknowledgement_never_goes_back_or_beyond),
+		T(patching_fills_half_of_the_ring_and_is_never_lost),
 		T(programs_can_fill_half_of_the_ring_at_most),
 		T(random_filling_and_reading_never_breaks_the_chain),
 		T(what_the_guest_writes_into_the_header_changes_nothing),

@@ -22,11 +22,15 @@ static void a_region_takes_its_rights_away_in_the_second_stage(void **state)
 
 static void a_region_goes_by_its_tag(void **state)
 {
+	u32 flushes;
+
 	(void)state;
 	add_region(AT_TEXT, 4096, TEXT, 5, VBH_REGION_MODULE_TEXT, 2, 0);
 	add_region(AT_TEXT + 8192, 4096, VBH_R, 5, VBH_REGION_MODULE_RODATA, 2, 0);
 	add_region(AT_TEXT + 4096, 8192, TEXT, 6, VBH_REGION_MODULE_TEXT, 2, 0);
+	flushes = body->flushes;
 	assert_int_equal(call(VBH_HC_REGION_DEL, 5, 0, 0), 0);
+	assert_int_equal(body->flushes, flushes + 1);
 	assert_int_equal(body->stage2[AT_TEXT / 4096], VBH_RWX);
 	assert_int_equal(body->stage2[AT_TEXT / 4096 + 2], TEXT);
 	assert_int_equal(call(VBH_HC_REGION_DEL, 5, 0, 0), -ENOENT);

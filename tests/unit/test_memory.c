@@ -186,6 +186,7 @@ static void the_hypervisors_memory_is_never_written_whatever_the_rule(void **sta
 		assert_int_equal(last_event()->action, VBH_ACTION_DENIED);
 		assert_int_equal(last_event()->old_value, 0);
 		assert_int_equal(last_event()->new_value, 1);
+		assert_false(last_event()->flags & VBH_EVENT_F_UNDECODED);
 		assert_int_equal(access_at(AT_HV, VBH_X), VBH_FAULT);
 		assert_int_equal(last_event()->kind, VBH_KIND_HYPERVISOR);
 	}
@@ -219,8 +220,12 @@ static void a_store_that_reaches_into_the_hypervisor_is_denied(void **state)
 	u64 edge = AT_HV - 4;
 
 	(void)state;
-	add_region(AT_HV - 4096, 4096, VBH_R, 2, VBH_REGION_OTHER, VBH_RULE_LOG, 0);
+	add_region(AT_HV - 4096, 4096, VBH_R, 2, VBH_REGION_OTHER, VBH_RULE_DENY, 0);
 	code_mov(edge, ~0ull);
+	assert_int_equal(access_at(edge, VBH_W), VBH_FAULT);
+	assert_int_equal(last_event()->kind, VBH_KIND_HYPERVISOR);
+	call(VBH_HC_REGION_DEL, 2, 0, 0);
+	add_region(AT_HV - 4096, 4096, VBH_R, 2, VBH_REGION_OTHER, VBH_RULE_LOG, 0);
 	assert_int_equal(access_at(edge, VBH_W), VBH_FAULT);
 	assert_int_equal(last_event()->kind, VBH_KIND_HYPERVISOR);
 	assert_int_equal(at(edge), 0);
@@ -422,6 +427,10 @@ static void under_log_a_fetch_is_recorded_once_and_then_let_go(void **state)
 	assert_int_equal(body->stage2[AT_TEXT / 4096], TEXT);
 	assert_int_equal(access_at(DEST, VBH_X), VBH_ALLOW);
 	assert_int_equal(events(), before + 1);
+	/* A right to execute that this processor has only together with reading. */
+	add_region(AT_TEXT + 0x8000, 4096, 0, 3, VBH_REGION_OTHER, VBH_RULE_LOG, 0);
+	assert_int_equal(access_at(AT_TEXT + 0x8000, VBH_XU), VBH_ALLOW);
+	assert_int_equal(body->stage2[AT_TEXT / 4096 + 8], TEXT);
 	/* Where a stronger rule holds too, that one holds. */
 	add_region(AT_TEXT + 0x4000, 4096, VBH_R, 3, VBH_REGION_OTHER, VBH_RULE_LOG, 0);
 	add_region(AT_TEXT + 0x4000, 4096, VBH_R, 3, VBH_REGION_OTHER, VBH_RULE_DENY, 0);

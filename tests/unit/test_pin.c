@@ -92,6 +92,17 @@ static void a_pin_holds_on_every_cpu_with_its_own_value(void **state)
 	}
 }
 
+static void the_value_is_the_one_at_the_time_of_the_call(void **state)
+{
+	(void)state;
+	body_set_msr(0, LSTAR, 0xf0);
+	pin(VBH_PIN_MSR, LSTAR, ~0ull, VBH_RULE_DENY);
+	body_set_msr(0, LSTAR, 0x0f);	/* by a way that nobody watched */
+	assert_int_equal(write_msr(0, LSTAR, 0x10f), VBH_FAULT);
+	assert_int_equal(write_msr(0, LSTAR, 0xf0), VBH_ALLOW);
+	assert_int_equal(write_msr(0, LSTAR, 0x0f), VBH_FAULT);
+}
+
 static void a_write_that_races_with_the_pin_is_judged_by_it(void **state)
 {
 	(void)state;
@@ -265,6 +276,33 @@ static void a_process_may_have_its_ldt(void **state)
 	assert_int_equal(load(0, VBH_DTR_LDTR, 0x50), VBH_ALLOW);
 	assert_int_equal(load(0, VBH_DTR_LDTR, 0x58), VBH_FAULT);
 	assert_int_equal(load(0, VBH_DTR_LDTR, 0), VBH_ALLOW);
+	assert_int_equal(load(0, VBH_DTR_LDTR, 0x58), VBH_FAULT);
+}
+
+static void a_pin_made_under_a_process_with_an_ldt_is_no_weaker(void **state)
+{
+	(void)state;
+	body_set(0, VBH_REG_LDTR, 0x50);
+	pin(VBH_PIN_DTR, VBH_DTR_LDTR, ~0ull, VBH_RULE_DENY);
+	assert_int_equal(load(0, VBH_DTR_LDTR, 0x58), VBH_FAULT);
+	assert_int_equal(load(0, VBH_DTR_LDTR, 0), VBH_ALLOW);
+	core_cpu_reset(cpu(0));
+	assert_int_equal(load(0, VBH_DTR_LDTR, 0x58), VBH_FAULT);
+}
+
+static void under_log_a_descriptor_table_may_go_and_come_back(void **state)
+{
+	u64 idt = body_get(0, VBH_REG_IDTR_BASE), before;
+
+	(void)state;
+	body_ring(2);
+	pin(VBH_PIN_DTR, VBH_DTR_IDTR, ~0ull, VBH_RULE_LOG);
+	before = events();
+	assert_int_equal(load(0, VBH_DTR_IDTR, 0x1000), VBH_ALLOW);
+	assert_int_equal(load(0, VBH_DTR_IDTR, 0x2000), VBH_ALLOW);
+	assert_int_equal(load(0, VBH_DTR_IDTR, 0x2000), VBH_ALLOW);
+	assert_int_equal(load(0, VBH_DTR_IDTR, idt), VBH_ALLOW);
+	assert_int_equal(events(), before + 2);
 }
 
 /* The way of a CPU from INIT to cpu_init(), as the kernel's start-up code goes it. */
@@ -416,6 +454,7 @@ int main(void)
 		T(a_pinned_bit_can_not_be_cleared_and_others_can),
 		T(a_bit_pinned_at_zero_can_not_be_set),
 		T(a_pin_holds_on_every_cpu_with_its_own_value),
+		T(the_value_is_the_one_at_the_time_of_the_call),
 		T(a_write_that_races_with_the_pin_is_judged_by_it),
 		T(rule_log_lets_it_happen_and_records_each_change_away),
 		T(rule_panic_stops_the_machine),
@@ -428,6 +467,8 @@ int main(void)
 		T(a_second_pin_adds_bits_and_never_weakens_the_rule),
 		T(descriptor_tables_stay_where_they_are),
 		T(a_process_may_have_its_ldt),
+		T(a_pin_made_under_a_process_with_an_ldt_is_no_weaker),
+		T(under_log_a_descriptor_table_may_go_and_come_back),
 		T(a_cpu_comes_up_through_init_and_is_pinned_again),
 		T(a_pin_made_while_a_cpu_comes_up_binds_it_too),
 		T(init_does_not_loosen_an_msr),

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# VBH. The first four need nothing but make, apt and root (or sudo): they install
+# what they use.
+#
+#   make demo         the attacks on a Debian kernel, without VBH and with it
+#   make check        all tests          [RIG="unit qemu bochs"]
+#   make check-long   and those that take hours
+#   make bench        what VBH costs
+#   make              vbh.ko, libvbh, vbhctl
+#   make install      all of it, policy, man pages   [DESTDIR=, PREFIX=/usr]
+#   make lint         checkpatch, sparse, cppcheck, clang-tidy
+
+RIG	?= unit qemu bochs
+
+all: linux tools loc
+
+linux:
+	$(MAKE) -C linux
+
+lib:
+	$(MAKE) -C lib
+
+tools: lib
+	$(MAKE) -C tools
+
+loc:
+	@scripts/loc
+
+setup:
+	@scripts/setup build
+
+demo:
+	@scripts/setup build test
+	@tests/run demo
+
+check:
+	@scripts/setup build test
+	@tests/check $(RIG)
+
+check-long:
+	@scripts/setup build test
+	@tests/check --long $(RIG)
+
+bench:
+	@scripts/setup build test
+	@bench/run
+
+lint:
+	@scripts/setup build test lint
+	@scripts/lint
+
+install: all
+	$(MAKE) -C linux install
+	$(MAKE) -C lib install
+	$(MAKE) -C tools install
+
+clean:
+	$(MAKE) -C linux clean
+	$(MAKE) -C lib clean
+	$(MAKE) -C tools clean
+	$(MAKE) -C tests/unit clean
+	$(MAKE) -C tests/tools clean
+	rm -rf build
+
+.PHONY: all linux lib tools loc setup demo check check-long bench lint install clean

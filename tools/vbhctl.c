@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vbhctl: from a command line to a command, and what every command needs of it:
+ * options, complaints, the device, and an end that notices when the output
+ * could not be written.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "vbhctl.h"
+
+bool opt_json;
+static const struct command *command;	/* that runs, for complaints */
+
+static int cmd_help(int argc, char **argv);
+static int cmd_version(int argc, char **argv);
+
+const struct command commands[] = {
+	{ "start", "[--policy FILE] [--module FILE]",
+	  "load the driver if need be, launch, and apply the policy", cmd_start },
+	{ "stop", "[--key FILE]",
+	  "give the processors back; a sealed VBH takes its key", cmd_stop },
+	{ "status", "", "what runs, and what it protects", cmd_status },
+	{ "seal", "", "from now on everything only tightens", cmd_seal },
+	{ "events", "[-f] [-v] [-n N] [--since SEQ] [--kind KIND] [--verify] [--ack]",
+	  "what was tried, and what was done about it", cmd_events },
+	{ "stats", "[-a] [--cpu N]", "VM exits by reason and CPU", cmd_stats },
+	{ "policy", "show|check [FILE]",
+	  "a policy file in plain words; or whether it is right", cmd_policy },
+	{ "key", "generate|hash FILE",
+	  "make a key; or print the hash of one for the policy", cmd_key },
+	{ "version", "", "versions of vbhctl, libvbh and the driver", cmd_version },
+	{ "help", "[COMMAND]", "this text, or a command's", cmd_help },
+	{ NULL, NULL, NULL, NULL },
+};
+
+int complain(int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	fflush(stdout);
+	fprintf(stderr, "vbhctl: ");
+	if (command)
+		fprintf(stderr, "%s: ", command->name);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return code;
+}
+
+static void print_usage(FILE *f, const struct command *c)
+{
+	fprintf(f, "Usage: vbhctl [-j] %s%s%s\n", c->name, *c->synopsis ? " " : "", c->synopsis);
+}
+
+int usage(const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	complain(EXIT_USAGE, "%s", text);
+	if (command)
+		print_usage(stderr, command);
+	else
+		fprintf(stderr, "Try 'vbhctl help'.\n");
+	return EXIT_USAGE;
+}
+
+int next_option(int argc, char **argv, const char *optstring, const struct option *longopts)
+{
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, optstring, longopts, NULL)) == 'j')
+		opt_json = true;
+	if (c == '?')
+		usage("unknown option '%s'", optopt > ' ' && optopt < 127 ?
+		      (char[]){ '-', (char)optopt, '\0' } : argv[optind - 1]);
+	else if (c == ':')
+		usage("option '%s' takes an argument", argv[optind - 1]);
+	else
+		return c;
+	return '?';
+}
+
+bool parse_number(const char *text, uint64_t max, uint64_t *value)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	*value = strtoull(text, &end, 10);
+	return !errno && !*end && *value <= max;
+}
+
+static int exit_code_of(int err)
+{
+	switch (err) {
+	case 0:
+		return EXIT_OK;
+	case -ENOENT:
+		return EXIT_NO_DRIVER;
+	case -ESRCH:
+		return EXIT_NOT_RUNNING;
+	case -EPERM:
+	case -EACCES:
+		return EXIT_REFUSED;
+	default:
+		return EXIT_FAILED;
+	}
+}
+
+int open_vbh(struct vbh **vbh)
+{
+	char text[VBH_ERROR_MAX];
+	int err = vbh_open(vbh, text, sizeof(text));
+
+	return err ? complain(exit_code_of(err), "%s", text) : EXIT_OK;
+}
+
+int complain_vbh(struct vbh *vbh, int err)
+{
+	return complain(exit_code_of(err), "%s", vbh_error(vbh));
+}
+
+static int cmd_version(int argc, char **argv)
+{
+	static const struct option longopts[] = { { "json", 0, NULL, 'j' }, { 0 } };
+	struct vbh_info info = { 0 };
+	struct vbh *vbh = NULL;
+
+	if (next_option(argc, argv, ":j", longopts) != -1)
+		return EXIT_USAGE;
+	if (optind != argc)
+		return usage("unexpected argument '%s'", argv[optind]);
+	if (!vbh_open(&vbh, NULL, 0) && vbh_info(vbh, &info))
+		info.abi = 0;
+	vbh_close(vbh);
+	if (opt_json)
+		return print_json(json_pack("{s:s, s:s, s:o}",
+					    "vbhctl", LIBVBH_VERSION, "libvbh", vbh_version(),
+					    "driver_abi", info.abi ?
+					    json_sprintf("%u.%u", info.abi >> 16,
+							 info.abi & 0xffff) : json_null()));
+	printf("vbhctl %s, libvbh %s, ABI %d.%d\n", LIBVBH_VERSION, vbh_version(),
+	       VBH_ABI_MAJOR, VBH_ABI_MINOR);
+	if (info.abi)
+		printf("driver: ABI %u.%u\n", info.abi >> 16, info.abi & 0xffff);
+	else
+		printf("driver: not loaded, or not accessible\n");
+	return EXIT_OK;
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (const struct command *c = commands; c->name; c++)
+		if (!strcmp(c->name, name))
+			return c;
+	return NULL;
+}
+
+static void help_all(FILE *f)
+{
+	fprintf(f, "Usage: vbhctl [-j] COMMAND [OPTION]...\n"
+		"Control VBH, the hypervisor that protects this kernel.\n\n");
+	for (const struct command *c = commands; c->name; c++)
+		fprintf(f, "  %-9s %s\n", c->name, c->summary);
+	fprintf(f, "\n  -j, --json      print JSON\n  -h, --help      print this\n"
+		"  -V, --version   print versions\n\nSee vbhctl(8) and vbh-policy.conf(5).\n");
+}
+
+static int cmd_help(int argc, char **argv)
+{
+	const struct command *c;
+
+	if (argc < 2) {
+		help_all(stdout);
+		return EXIT_OK;
+	}
+	if (argc > 2)
+		return usage("unexpected argument '%s'", argv[2]);
+	c = find_command(argv[1]);
+	if (!c)
+		return usage("no such command '%s'", argv[1]);
+	print_usage(stdout, c);
+	printf("%s\n", c->summary);
+	return EXIT_OK;
+}
+
+/* What was printed must have arrived; a reader who went away is no failure to report. */
+static int finish(int code)
+{
+	if (fflush(stdout) || ferror(stdout)) {
+		if (errno != EPIPE)
+			complain(EXIT_FAILED, "the output could not be written: %s",
+				 strerror(errno));
+		return code ? code : EXIT_FAILED;
+	}
+	return code;
+}
+
+static int run(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+			print_usage(stdout, command);
+			printf("%s\n", command->summary);
+			return EXIT_OK;
+		}
+	optind = 0;	/* the C library starts over */
+	return command->run(argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option longopts[] = {
+		{ "json", 0, NULL, 'j' }, { "help", 0, NULL, 'h' },
+		{ "version", 0, NULL, 'V' }, { 0 }
+	};
+	int c;
+
+	setvbuf(stdout, NULL, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF, 1 << 16);
+	colour_init();
+	while ((c = next_option(argc, argv, "+:jhV", longopts)) != -1) {
+		if (c == '?')
+			return EXIT_USAGE;
+		command = find_command(c == 'h' ? "help" : "version");
+		optind = 0;
+		return finish(command->run(1, argv));
+	}
+	if (optind == argc) {
+		help_all(stderr);
+		return EXIT_USAGE;
+	}
+	command = find_command(argv[optind]);
+	if (!command)
+		return usage("no such command '%s'", argv[optind]);
+	return finish(run(argc - optind, argv + optind));
+}
