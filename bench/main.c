@@ -246,13 +246,14 @@ static void open_all(void)
 		die("%s: %s", BENCH_DEVICE, strerror(errno));
 }
 
-static void run_cycle(struct results *r)
+/* The first time around only brings program and kernel into the state that they keep. */
+static void run_cycle(struct results *r, bool counts)
 {
 	for (enum mode m = STOPPED; m < NR_MODES; m++) {
 		if (m != mode)
 			set_mode(m);
 		for (uint32_t i = 0; i < nr_workloads; i++)
-			run_workload(&workloads[i], &r->result[m][i], r->cpus);
+			run_workload(&workloads[i], counts ? &r->result[m][i] : NULL, r->cpus);
 		run_ops(r);
 	}
 }

@@ -229,14 +229,14 @@ static void module_unload(uint32_t n)
 }
 
 const struct workload workloads[] = {
-	{ "fork+exit", "fork_exit", 6, 12, true, true, NULL, fork_exit, NULL, NULL },
-	{ "fork+exec", "fork_exec", 3, 12, true, false, NULL, fork_exec, NULL, NULL },
-	{ "open/close", "open_close", 200, 8, true, true, NULL, open_close, NULL, NULL },
-	{ "pipe ping-pong", "pipe", 100, 8, true, true, pipe_setup, pipe_ping_pong,
+	{ "fork+exit", "fork_exit", 1, 60, true, true, NULL, fork_exit, NULL, NULL },
+	{ "fork+exec", "fork_exec", 1, 40, true, false, NULL, fork_exec, NULL, NULL },
+	{ "open/close", "open_close", 20, 40, true, true, NULL, open_close, NULL, NULL },
+	{ "pipe ping-pong", "pipe", 50, 20, true, true, pipe_setup, pipe_ping_pong,
 	  pipe_teardown, NULL },
-	{ "2 context switches", "switch", 200, 8, true, false, switch_setup, context_switch,
+	{ "2 context switches", "switch", 100, 20, true, false, switch_setup, context_switch,
 	  switch_teardown, NULL },
-	{ "mmap/munmap 64 KiB", "mmap", 10, 12, true, true, NULL, map_unmap, NULL, NULL },
+	{ "mmap/munmap 64 KiB", "mmap", 4, 40, true, true, NULL, map_unmap, NULL, NULL },
 	{ "module load", "module", 1, 8, false, false, module_setup, module_load, NULL,
 	  module_unload },
 };

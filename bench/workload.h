@@ -13,7 +13,7 @@
 #include <libvbh.h>
 #include "bench.h"
 
-#define ROUNDS_MAX	64
+#define ROUNDS_MAX	256
 
 enum mode {
 	STOPPED,
