@@ -77,9 +77,11 @@ static bool contributory(const struct hv_event *ev)
  */
 static void fault(struct hv_cpu *cpu, const struct vm_exit *exit, u8 vector)
 {
-	if (exit->interrupted.type == HV_EVENT_EXCEPTION && exit->interrupted.vector == VECTOR_DF)
+	if (exit->interrupted.type == HV_EVENT_EXCEPTION && exit->interrupted.vector == VECTOR_DF) {
 		exit_triple_fault(cpu, NULL);
-	else if (contributory(&exit->interrupted))
+		smp_halt();
+	}
+	if (contributory(&exit->interrupted))
 		inject(cpu, VECTOR_DF, true);
 	else
 		inject(cpu, vector, vector == VECTOR_GP);

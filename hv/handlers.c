@@ -107,6 +107,7 @@ static enum hv_act fill(struct hv_cpu *cpu, u64 gpa)
 		host_lock(&hv.guest);
 		ret = stage2_fill(gpa);
 		host_unlock(&hv.guest);
+		hv.vendor->flush(cpu);
 	}
 	if (!ret)
 		return HV_RESUME;
@@ -116,12 +117,19 @@ static enum hv_act fill(struct hv_cpu *cpu, u64 gpa)
 
 enum hv_act exit_memory(struct hv_cpu *cpu, struct vm_exit *exit)
 {
-	if (exit->not_present)
-		return fill(cpu, exit->access.gpa);
+	enum vbh_verdict v;
+
+	/* While an event is delivered the access is not that of the instruction at RIP. */
+	if (exit->interrupted.type)
+		exit->access.walk = true;
 	if (hv.apic_pa && (exit->access.gpa & PAGE_MASK) == hv.apic_pa &&
 	    exit->access.want == VBH_W && !exit->access.walk)
 		return apic_store(cpu, exit);
-	return hv_verdict(core_memory(&cpu->vcpu, &exit->access), HV_RESUME);
+	v = core_memory(&cpu->vcpu, &exit->access);
+	/* Not mapped yet, or mapped with less than the regions leave. */
+	if (v == VBH_ALLOW)
+		return fill(cpu, exit->access.gpa);
+	return hv_verdict(v, HV_RESUME);
 }
 
 /* An INIT that did not come through a trapped ICR: from outside. A parked CPU takes it. */

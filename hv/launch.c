@@ -5,7 +5,7 @@
  * Linux's state, moves to the CPU's own stack and tables, and goes back into
  * Linux in guest mode; where that fails, natively with an error.
  */
-#include "hv.h"
+#include "pt.h"
 #include "../core/string.h"
 
 struct hv hv;
@@ -77,6 +77,7 @@ __used int hv_init(struct vbh_launch *p)
 	hv.ram_end = p->ram[p->nr_ram - 1].end;
 	trap_init();
 	mtrr_init();
+	cr_init();
 	ret = pool_init();
 	if (!ret)
 		ret = mm_init();
@@ -123,6 +124,8 @@ static int init_late(void)
 	hv.guest.cpus = hv.params.cpus;
 	hv.guest.max_regions = room;
 	hv.guest.max_gpa = BIT(hv.caps.phys_bits);
+	if (hv.guest.max_gpa > PT_SIZE(hv.caps.s2_levels))
+		hv.guest.max_gpa = PT_SIZE(hv.caps.s2_levels);
 	hv.guest.sipi_page = hv.params.sipi_page;
 	guest_init(&hv.guest, table);
 	ret = hv.vendor->init();

@@ -7,8 +7,6 @@
  */
 #include "pt.h"
 
-extern char hv_text_start[], hv_rodata_start[], hv_data_start[], hv_end[];
-
 static struct pt tables = { .format = &pt_host, .max_leaf = 1 };
 
 static int map(u64 va, u64 pa, u8 level, u32 rights)

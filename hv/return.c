@@ -22,7 +22,7 @@ static void load_tr(struct hv_cpu *cpu, const struct hv_linux *st)
 	 */
 	if (tr->sel != HV_TR)
 		return;
-	cpu->gdt[i] = (tr->limit & 0xffff) | (tr->base & 0xffffff) << 16 | 0x0000890000000000 |
+	cpu->gdt[i] = (tr->limit & 0xffff) | (tr->base & 0xffffff) << 16 | 0x0000890000000000ull |
 		      (u64)(tr->limit & 0xf0000) << 32 | (tr->base >> 24 & 0xff) << 56;
 	cpu->gdt[i + 1] = tr->base >> 32;
 	ltr(HV_TR);

@@ -5,10 +5,15 @@
  */
 #include "hv.h"
 
+/*
+ * One at a time: a second NMI could come after the first was taken, and would
+ * then be Linux's. Whoever takes the one on its way sees what was asked before.
+ */
 void smp_kick(struct hv_cpu *target)
 {
-	target->kicks++;
-	__atomic_store_n(&target->kicked, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_exchange_n(&target->kicked, 1, __ATOMIC_SEQ_CST))
+		return;
+	__atomic_add_fetch(&target->kicks, 1, __ATOMIC_RELAXED);
 	apic_send_nmi(this_cpu(), target->apic_id);
 }
 

@@ -19,6 +19,8 @@ static void wait_for_sipi(struct hv_cpu *cpu)
 		u32 sipi = __atomic_exchange_n(&cpu->sipi, 0, __ATOMIC_ACQUIRE);
 
 		if (sipi) {
+			/* An INIT that was repeated while we waited came before it. */
+			__atomic_and_fetch(&cpu->requests, ~REQ_INIT, __ATOMIC_SEQ_CST);
 			hv.vendor->start(cpu, sipi & 0xff);
 			return;
 		}

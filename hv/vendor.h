@@ -63,7 +63,7 @@ struct vm_exit {
 	struct hv_event interrupted;	/* type NONE: nothing was */
 
 	struct vbh_access access;	/* MEMORY */
-	bool not_present;	/* MEMORY: nothing is mapped there yet */
+	bool not_present;	/* MEMORY: nothing is mapped there */
 
 	u32 msr;		/* MSR_READ, MSR_WRITE */
 	u8 cr;			/* CR_WRITE: 0 or 4 */
