@@ -273,10 +273,10 @@ int main(int argc, char **argv)
 		r.result[m] = calloc(nr_workloads, sizeof(struct result));
 	printf("bench: launches\n");
 	run_launches(&r);
-	for (uint32_t i = 0; i < CYCLES; i++) {
-		printf("bench: workloads, stopped, started, sealed: %u of %u\n", i + 1, CYCLES);
-		run_cycle(&r);
-		if (i + 1 < CYCLES) {
+	for (uint32_t i = 0; i <= CYCLES; i++) {
+		printf("bench: workloads, stopped, started, sealed: %u of %u\n", i, CYCLES);
+		run_cycle(&r, i);
+		if (i < CYCLES) {
 			set_mode(STOPPED);
 			module_unload_all();
 		}
