@@ -60,6 +60,7 @@ struct hv_cpu {
 
 	bool nmi_pending;	/* Linux has to get one */
 	bool mc_pending;
+	bool waiting;		/* the guest waits for a SIPI: it runs nothing, takes no NMI */
 	bool injected;		/* the entry to come delivers an event already */
 	u64 tsc_moved;		/* by how much the guest has set its TSC forward */
 
@@ -162,9 +163,14 @@ void hv_cpuid(struct hv_cpu *cpu, u64 guest_cr4);
 
 /* tail.c: pending requests and events, then in_guest; the last thing before entry. */
 void hv_tail(struct hv_cpu *cpu);
+/* The CPU and its local APIC as INIT leaves them. */
+void hv_reset(struct hv_cpu *cpu);
 
 /* launch.c */
 void hv_capture(struct hv_linux *st);
+/* With launch_lock held, VMX or SVM off again: this CPU goes back with ret and its reason. */
+void hv_launch_failed(struct hv_cpu *cpu, struct hv_linux *st, int ret,
+		      const char *error) __noreturn;
 
 /*
  * return.c: natively back to Linux with the state st, on tables of ours that

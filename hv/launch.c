@@ -211,6 +211,12 @@ static const char *late_error(int err)
 	return "the hypervisor could not set itself up";
 }
 
+void hv_launch_failed(struct hv_cpu *cpu, struct hv_linux *st, int ret, const char *error)
+{
+	st->gpr[VBH_REG_RAX] = ret;
+	hv_return(cpu, st, launch_params, error);
+}
+
 /* On the CPU's own stack and the hypervisor's tables, with launch_lock held. */
 __used __noreturn void hv_launch(struct hv_cpu *cpu, u32 index)
 {
@@ -230,10 +236,8 @@ __used __noreturn void hv_launch(struct hv_cpu *cpu, u32 index)
 		vcpu_init(&cpu->vcpu, &hv.guest, index);
 		ret = hv.vendor->cpu_on(cpu, &st, error, sizeof(error));
 	}
-	if (ret) {
-		st.gpr[VBH_REG_RAX] = ret;
-		hv_return(cpu, &st, launch_params, error);
-	}
+	if (ret)
+		hv_launch_failed(cpu, &st, ret, error);
 	spin_unlock(&hv.launch_lock);
 	memcpy(cpu->gpr, st.gpr, sizeof(cpu->gpr));
 	cpu->gpr[VBH_REG_RAX] = 0;

@@ -15,11 +15,16 @@ struct msr_row {
 	bool trap_icr_only;
 };
 
-/* A MSR of VMX or SVM: #GP, as where there is no such thing. */
+/*
+ * A MSR of VMX or SVM: #GP, as where there is no such thing. Tools that list MSRs
+ * read them too, so only a write is worth a record.
+ */
 static enum hv_act absent_read(struct hv_cpu *cpu, u32 msr, u64 *value)
 {
+	(void)cpu;
+	(void)msr;
 	(void)value;
-	return hv_verdict(core_virt_insn(&cpu->vcpu, msr, 0), HV_GP);
+	return HV_GP;
 }
 
 static enum hv_act absent_write(struct hv_cpu *cpu, u32 msr, u64 value)

@@ -51,20 +51,20 @@ static bool never_entered(const struct hv_cpu *cpu)
 }
 
 /* The processor refused the VMCS: at launch that is told to Linux, later it is a bug. */
-static __noreturn void entry_failed(struct hv_cpu *cpu, const char *why, u64 detail)
+static __noreturn void entry_failed(struct hv_cpu *cpu, const char *why, u32 number)
 {
+	static char error[192];	/* under launch_lock */
 	struct hv_linux st;
 
-	hv_log(why, detail, vmread(VMCS_GUEST_RIP));
 	if (!never_entered(cpu))
-		hv_bug(why, detail, vmread(VMCS_GUEST_RIP));
+		hv_bug(why, number, vmread(VMCS_GUEST_RIP));
 	spin_lock(&hv.launch_lock);
+	vmx_error(error, sizeof(error), "VM entry", why, number);
 	memcpy(st.gpr, cpu->gpr, sizeof(st.gpr));
 	cpu->launched = false;
-	vmx_cpu_off(cpu, &st);
-	st.gpr[VBH_REG_RAX] = -EINVAL;
 	WRITE_ONCE(cpu->in_guest, 0);
-	hv_return(cpu, &st, NULL, NULL);
+	vmx_cpu_off(cpu, &st);
+	hv_launch_failed(cpu, &st, -EINVAL, error);
 }
 
 __used static void vmx_slow_exit(struct hv_cpu *cpu)
@@ -72,7 +72,7 @@ __used static void vmx_slow_exit(struct hv_cpu *cpu)
 	u32 reason = vmread(VMCS_EXIT_REASON);
 
 	if (reason & REASON_FAILED)
-		entry_failed(cpu, "VM entry: exit reason, rip", reason);
+		entry_failed(cpu, "exit reason", (u16)reason);
 	hv_exit(cpu);
 }
 
@@ -89,7 +89,7 @@ __used static void vmx_late_news(struct hv_cpu *cpu)
 
 __used static __noreturn void vmx_entry_refused(struct hv_cpu *cpu)
 {
-	entry_failed(cpu, "VM entry: VM-instruction error, rip", vmread(VMCS_INSN_ERROR));
+	entry_failed(cpu, "VM-instruction error", vmread(VMCS_INSN_ERROR));
 }
 
 /* Offsets from RSP as it is at an exit. */

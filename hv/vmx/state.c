@@ -219,7 +219,17 @@ static void reset_debug_registers(void)
 	vmwrite(VMCS_GUEST_PENDING_DB, 0);
 }
 
-/* SDM volume 3, table 9-1, column INIT. Without a trapped ICR the SIPI comes as an exit. */
+/* Nothing can be pending or blocked there, says the entry check. */
+void vmx_wait_sipi(struct hv_cpu *cpu)
+{
+	vmx_close_window(cpu);
+	vmwrite(VMCS_ENTRY_EVENT, 0);
+	vmwrite(VMCS_GUEST_SHADOW, 0);
+	vmwrite(VMCS_GUEST_PENDING_DB, 0);
+	vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_WAIT_FOR_SIPI);
+}
+
+/* SDM volume 3, table 9-1, column INIT. */
 void vmx_reset(struct hv_cpu *cpu)
 {
 	u32 id[4];
@@ -240,7 +250,7 @@ void vmx_reset(struct hv_cpu *cpu)
 	vmwrite(VMCS_GUEST_SHADOW, 0);
 	vmwrite(VMCS_ENTRY_EVENT, 0);
 	vmx_close_window(cpu);
-	vmwrite(VMCS_GUEST_ACTIVITY, hv.trap_icr ? ACTIVITY_ACTIVE : ACTIVITY_WAIT_FOR_SIPI);
+	vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE);
 	invept(vmx_eptp());
 }
 

@@ -33,6 +33,7 @@ const struct hv_vendor vmx_vendor = {
 	.intercept_msr_write = vmx_intercept_msr_write,
 	.pins_changed = vmx_pins_changed,
 	.open_interrupts = open_interrupts,
+	.wait_sipi = vmx_wait_sipi,
 	.reset = vmx_reset,
 	.start = vmx_start,
 };

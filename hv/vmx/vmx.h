@@ -48,6 +48,7 @@ static inline bool vmx_control(enum vmx_set set, u32 bit)
 }
 
 /* caps.c */
+void vmx_error(char *error, u32 size, const char *name, const char *where, u32 n);
 int vmx_probe(struct hv_caps *caps, char *error, u32 size);
 
 /* setup.c */
@@ -84,6 +85,7 @@ void vmx_get_dt(struct hv_cpu *cpu, enum vbh_dtr dtr, struct dt_reg *reg);
 void vmx_set_dt(struct hv_cpu *cpu, enum vbh_dtr dtr, const struct dt_reg *reg);
 void vmx_get_seg(enum hv_seg seg, struct hv_segment *s);
 void vmx_set_seg(struct hv_cpu *cpu, enum hv_seg seg, const struct hv_segment *s);
+void vmx_wait_sipi(struct hv_cpu *cpu);
 void vmx_reset(struct hv_cpu *cpu);
 void vmx_start(struct hv_cpu *cpu, u8 page);
 

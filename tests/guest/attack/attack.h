@@ -35,7 +35,7 @@ enum outcome {
 #define A_NO_LOG	(1u << 7)	/* rule log does not let it through, or must not */
 #define A_LAST		(1u << 8)	/* without VBH the machine is not whole afterwards */
 #define A_HONEST	(1u << 9)	/* no attack: has to give the same with and without VBH */
-#define A_MANY		(1u << 10)	/* ops violations are recorded, of differing kinds */
+#define A_MANY		(1u << 10)	/* ops violations are recorded, of one kind */
 
 struct attempt;
 
@@ -54,7 +54,7 @@ struct attempt {
 	enum outcome outcome;
 	int vector;
 	long ret;
-	u32 ops;			/* protected operations tried, undoing included */
+	u32 ops;			/* violations tried; putting back what is protected is one too */
 	u64 rip;			/* of the instruction that does it; 0: not known */
 	struct vbh_event want;		/* kind, detail, flags and the fields that they name */
 	char note[160];
@@ -63,7 +63,7 @@ struct attempt {
 /* The tables, one a file; each ends with an empty row. */
 extern const struct attack cr_attacks[], msr_attacks[], dtr_attacks[];
 extern const struct attack memory_attacks[], hv_attacks[], virt_attacks[];
-extern const struct attack hypercall_attacks[], ipi_attacks[];
+extern const struct attack hypercall_attacks[], sealed_attacks[], ipi_attacks[];
 
 /* The kernel's address of a symbol that is not exported, or 0. */
 unsigned long attack_symbol(const char *name);
@@ -72,6 +72,8 @@ bool attack_vbh(void);
 /* A CPU other than this one, or -1. */
 int attack_other_cpu(void);
 
+/* Go on as the attack of that name does. */
+void attempt_as(struct attempt *t, const char *name);
 void attempt_unavailable(struct attempt *t, const char *fmt, ...) __printf(2, 3);
 /*
  * Judge a try: vector is the exception (0: none), changed whether the effect

@@ -44,7 +44,6 @@ static void attack_table(struct attempt *t, enum vbh_dtr dtr)
 		native_store_gdt(&seen);
 	}
 	if (seen.address != old.address) {
-		t->ops++;
 		if (dtr == VBH_DTR_IDTR)
 			try_lidt(&old, &ip);
 		else
@@ -99,8 +98,7 @@ static void attack_selector(struct attempt *t, enum vbh_dtr dtr)
 		vector = try_ltr(new, &t->rip);
 		asm volatile("str %0" : "=r" (seen));
 		if (seen != old) {
-			t->ops++;
-			tss->type = DESC_TSS;
+				tss->type = DESC_TSS;
 			try_ltr(old, &ip);
 		}
 	} else {
@@ -108,8 +106,7 @@ static void attack_selector(struct attempt *t, enum vbh_dtr dtr)
 		vector = try_lldt(new, &t->rip);
 		asm volatile("sldt %0" : "=r" (seen));
 		if (seen != old) {
-			t->ops++;
-			try_lldt(old, &ip);
+				try_lldt(old, &ip);
 		}
 	}
 	pte_edit_end(&edit);

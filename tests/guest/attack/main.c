@@ -25,7 +25,7 @@ MODULE_PARM_DESC(kallsyms, "address of kallsyms_lookup_name");
 
 static const struct attack *const tables[] = {
 	cr_attacks, msr_attacks, dtr_attacks, memory_attacks, hv_attacks,
-	virt_attacks, hypercall_attacks, ipi_attacks,
+	virt_attacks, hypercall_attacks, sealed_attacks, ipi_attacks,
 };
 
 static DEFINE_MUTEX(run_mutex);		/* one attempt at a time; guards last */
@@ -102,6 +102,19 @@ static const struct attack *find_attack(const char *name)
 			if (!strcmp(a->name, name))
 				return a;
 	return NULL;
+}
+
+void attempt_as(struct attempt *t, const char *name)
+{
+	const struct attack *as = find_attack(name), *own = t->attack;
+
+	if (!as) {
+		attempt_unavailable(t, "there is no attack %s", name);
+		return;
+	}
+	t->attack = as;
+	as->run(t);
+	t->attack = own;
 }
 
 static ssize_t run_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)

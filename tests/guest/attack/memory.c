@@ -374,7 +374,7 @@ static void write_wp(struct attempt *t)
 	if (!vector && !(raw_cr0() & X86_CR0_WP)) {
 		shoot(&shot);
 		try_write_cr0(cr0, &ip);
-		t->ops += 2;
+		t->ops++;
 	} else {
 		attempt_judge(t, vector, false);
 	}
@@ -420,9 +420,9 @@ const struct attack memory_attacks[] = {
 	WAYS("module-text", module_text, "a module's text"),
 	WAYS("module-rodata", module_rodata, "a module's constants"),
 	WAYS("module-after-init", module_after_init, "a module's ro_after_init data"),
-	{ "text-wp", "can write kernel text with CR0.WP off", write_wp, A_GP | A_MANY, 0,
+	{ "text-wp", "can write kernel text with CR0.WP off", write_wp, A_GP | A_NO_LOG, 0,
 	  &text_target },
-	{ "rodata-wp", "can write kernel constants with CR0.WP off", write_wp, A_GP | A_MANY, 0,
+	{ "rodata-wp", "can write kernel constants with CR0.WP off", write_wp, A_GP | A_NO_LOG, 0,
 	  &rodata_target },
 	TEXT_BY("xchg", store_xchg),
 	TEXT_BY("cmpxchg", store_cmpxchg),

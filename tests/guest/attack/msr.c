@@ -31,10 +31,8 @@ static void write_msr(struct attempt *t, u32 msr, u64 new)
 	}
 	vector = try_wrmsr(msr, new, &t->rip);
 	try_rdmsr(msr, &seen, &ip);
-	if (seen != old) {
-		t->ops++;
+	if (seen != old)
 		try_wrmsr(msr, old, &ip);
-	}
 	local_irq_restore(flags);
 
 	attempt_expect(t, VBH_KIND_MSR, msr);
