@@ -43,7 +43,7 @@ sleep 3
 claim "the kernel's patching of its text is denied after the seal" \
 	[ "$(violations)" -gt "$before" ]
 claim "and recorded as a write to kernel text" \
-	sh -c 'vbhctl -j events --kind write | tail -n 1 | grep -q kernel_text'
+	sh -c 'vbhctl -j events --kind write | grep -q kernel_text'
 claim "and the machine runs on" ls /
 refuted "a VBH that is sealed without a key does not stop" vbhctl stop --key /tmp/key
 end_hard

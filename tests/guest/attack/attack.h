@@ -75,6 +75,8 @@ int attack_other_cpu(void);
 /* Go on as the attack of that name does. */
 void attempt_as(struct attempt *t, const char *name);
 void attempt_unavailable(struct attempt *t, const char *fmt, ...) __printf(2, 3);
+/* The test itself does not know how to go on: never as expected. */
+void attempt_broken(struct attempt *t, const char *why);
 /*
  * Judge a try: vector is the exception (0: none), changed whether the effect
  * is there.

@@ -24,28 +24,34 @@
 struct prey {
 	u64 gpa;		/* of one of them */
 	struct page *own;
-	const struct vbh_launch *launch;
+	const struct given *given;
 };
 
-/* Any attacker can find what the driver told the hypervisor at launch. */
-static const struct vbh_launch *find_launch(void)
-{
-	const struct vbh_launch **space = (void *)attack_symbol("vbh:space");
+/*
+ * Any attacker can read the driver's own record of what it gave away. This is
+ * how struct launch_space of linux/vbh.h begins.
+ */
+struct given {
+	void *params;
+	struct page *chunk[VBH_MAX_CHUNKS];
+};
 
-	return space ? *space : NULL;
+static const struct given *find_given(void)
+{
+	return (void *)attack_symbol("vbh:space");
 }
 
 static bool prey_find(struct attempt *t, struct prey *prey)
 {
 	memset(prey, 0, sizeof(*prey));
 	if (attack_vbh()) {
-		prey->launch = find_launch();
-		if (!prey->launch || !prey->launch->nr_chunks) {
-			attempt_unavailable(t, "the hypervisor's memory is not known");
+		prey->given = find_given();
+		if (!prey->given || !pfn_valid(page_to_pfn(prey->given->chunk[0]))) {
+			attempt_broken(t, "the driver's record of the memory was not found");
 			return false;
 		}
 		/* Some page in the middle; the readers take all. */
-		prey->gpa = prey->launch->chunk[prey->launch->nr_chunks - 1] + 16 * PAGE_SIZE;
+		prey->gpa = page_to_phys(prey->given->chunk[0]) + 16 * PAGE_SIZE;
 		return true;
 	}
 	prey->own = alloc_page(GFP_KERNEL);
@@ -90,9 +96,9 @@ static void attack_read(struct attempt *t)
 		total = 1;
 		found = !is_zero(prey.gpa, alias, prot);
 	}
-	for (i = 0; prey.launch && i < prey.launch->nr_chunks; i++) {
+	for (i = 0; prey.given && i < VBH_MAX_CHUNKS && prey.given->chunk[i]; i++) {
 		for (at = 0; at < VBH_CHUNK; at += PAGE_SIZE, total++)
-			found += !is_zero(prey.launch->chunk[i] + at, alias, prot);
+			found += !is_zero(page_to_phys(prey.given->chunk[i]) + at, alias, prot);
 	}
 	attempt_judge(t, 0, found);
 	snprintf(t->note, sizeof(t->note), "%llu of %llu pages were not zero", found, total);
@@ -262,7 +268,7 @@ static void attack_ring(struct attempt *t)
 		if (walk_ram)
 			walk_ram(0, 1ul << 36, &gpa, find_ring);
 		if (!gpa) {
-			attempt_unavailable(t, "no event ring was found in memory");
+			attempt_broken(t, "no event ring was found in memory");
 			return;
 		}
 	} else {

@@ -68,6 +68,12 @@ void attempt_unavailable(struct attempt *t, const char *fmt, ...)
 	va_end(args);
 }
 
+void attempt_broken(struct attempt *t, const char *why)
+{
+	t->outcome = BROKEN;
+	strscpy(t->note, why, sizeof(t->note));
+}
+
 void attempt_judge(struct attempt *t, int vector, bool changed)
 {
 	t->vector = vector;
@@ -76,8 +82,7 @@ void attempt_judge(struct attempt *t, int vector, bool changed)
 	} else if (!changed) {
 		t->outcome = FAULTED;
 	} else {
-		t->outcome = BROKEN;
-		strscpy(t->note, "it faulted, and yet it took effect", sizeof(t->note));
+		attempt_broken(t, "it faulted, and yet it took effect");
 	}
 }
 

@@ -283,7 +283,7 @@ static bool aim(struct shot *shot, struct attempt *t, const struct target *targe
 	shot->to = addr;
 	shot->gpa = addr ? memory_phys(addr) : 0;
 	if (!shot->gpa)
-		attempt_unavailable(t, "the target was not found in this kernel");
+		attempt_broken(t, "the target was not found in this kernel");
 	return shot->gpa;
 }
 
@@ -388,11 +388,11 @@ static void write_wp(struct attempt *t)
 }
 
 #define WAYS(name, id, what)								\
-	{ name "-own", "can write " what " at its own address, its PTE made writable",	\
+	{ name "-own", "can write " what " in place, its PTE edited",	\
 	  write_own, A_GP, 0, &id##_target },						\
 	{ name "-vmap", "can write " what " through a new mapping",			\
 	  write_vmap, A_GP, 0, &id##_target },						\
-	{ name "-direct", "can write " what " through the direct map, its PTE edited",	\
+	{ name "-direct", "can write " what " through the direct map",	\
 	  write_direct, A_GP, 0, &id##_target },					\
 	{ name "-cpu", "can write " what " from another CPU",				\
 	  write_cpu, A_GP, 0, &id##_target }

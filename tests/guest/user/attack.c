@@ -11,7 +11,8 @@
  *
  * -l also makes those after which a machine without VBH is not whole. For each
  * it prints a TAP line without a number, and for the demo a line of
- * tab-separated fields: #T, name, what, mode, outcome, event.
+ * tab-separated fields: #T, name, what, mode, status (ok, not ok, skip, cpu: the
+ * processor stops it), outcome, event.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -214,7 +215,7 @@ static void report(const struct attack *a, const struct attempt *t, const char *
 		[SEALED] = "under a sealed VBH no attacker",
 		[LOG] = "under rule log an attacker", [HONEST] = "the kernel",
 	};
-	bool cpu = mode == PLAIN && !why && !skip && !is(t, "worked");
+	bool cpu = mode == PLAIN && !why && a->flags & A_CPU_STOPS && !is(t, "worked");
 	char text[64];
 
 	outcome_text(t, text, sizeof(text));
@@ -224,7 +225,7 @@ static void report(const struct attack *a, const struct attempt *t, const char *
 	if (why && *t->note)
 		printf("# %s\n", t->note);
 	printf("#T\t%s\t%s\t%s\t%s\t%s\t%s\n", a->name, a->what, modes[mode],
-	       why ? "not ok" : skip ? "skip" : "ok", text, event);
+	       why ? "not ok" : cpu ? "cpu" : skip ? "skip" : "ok", text, event);
 	fflush(stdout);
 	failed += !!why;
 }
