@@ -36,6 +36,7 @@ enum outcome {
 #define A_LAST		(1u << 8)	/* without VBH the machine is not whole afterwards */
 #define A_HONEST	(1u << 9)	/* no attack: has to give the same with and without VBH */
 #define A_MANY		(1u << 10)	/* ops violations are recorded, of one kind */
+#define A_MANUAL	(1u << 11)	/* the manual says that it faults; only tried under VBH */
 
 struct attempt;
 

@@ -171,7 +171,7 @@ static void attack_write(struct attempt *t)
 	if (!prey_find(t, &prey))
 		return;
 	poke_page(t, prey.gpa, t->attack->arg);
-	attempt_expect(t, VBH_KIND_HYPERVISOR, 0);
+	attempt_expect(t, VBH_KIND_HYPERVISOR, VBH_REGION_HYPERVISOR);
 	prey_free(&prey);
 }
 
@@ -230,7 +230,7 @@ static void attack_exec(struct attempt *t)
 	t->rip = (u64)code;
 	t->want.gpa = prey.gpa;
 	t->want.flags |= VBH_EVENT_F_GPA;
-	attempt_expect(t, VBH_KIND_HYPERVISOR, 0);
+	attempt_expect(t, VBH_KIND_HYPERVISOR, VBH_REGION_HYPERVISOR);
 	attempt_judge(t, exec_vector, !exec_vector);
 	alias_unmap(code);
 	prey_free(&prey);

@@ -215,7 +215,8 @@ static void report(const struct attack *a, const struct attempt *t, const char *
 		[SEALED] = "under a sealed VBH no attacker",
 		[LOG] = "under rule log an attacker", [HONEST] = "the kernel",
 	};
-	bool cpu = mode == PLAIN && !why && a->flags & A_CPU_STOPS && !is(t, "worked");
+	bool cpu = mode == PLAIN && !why && a->flags & A_CPU_STOPS && !is(t, "worked") &&
+		   (!skip || a->flags & A_MANUAL);
 	char text[64];
 
 	outcome_text(t, text, sizeof(text));
