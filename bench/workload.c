@@ -33,7 +33,7 @@ static void reap(pid_t pid)
 		die("a child failed: status 0x%x", status);
 }
 
-static void fork_exit(uint32_t i)
+static void fork_exit(__u32 i)
 {
 	pid_t pid = fork();
 
@@ -43,7 +43,7 @@ static void fork_exit(uint32_t i)
 	reap(pid);
 }
 
-static void fork_exec(uint32_t i)
+static void fork_exec(__u32 i)
 {
 	pid_t pid = fork();
 
@@ -55,7 +55,7 @@ static void fork_exec(uint32_t i)
 	reap(pid);
 }
 
-static void open_close(uint32_t i)
+static void open_close(__u32 i)
 {
 	int fd = open(NOTHING, O_RDONLY);
 
@@ -106,7 +106,7 @@ static void pipe_teardown(void)
 	}
 }
 
-static void pipe_ping_pong(uint32_t i)
+static void pipe_ping_pong(__u32 i)
 {
 	char c = (char)i;
 
@@ -141,13 +141,13 @@ static void switch_teardown(void)
 	be_realtime(SCHED_OTHER);
 }
 
-static void context_switch(uint32_t i)
+static void context_switch(__u32 i)
 {
 	(void)i;
 	sched_yield();
 }
 
-static void map_unmap(uint32_t i)
+static void map_unmap(__u32 i)
 {
 	volatile char *p = mmap(NULL, MMAP_BYTES, PROT_READ | PROT_WRITE,
 				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -161,9 +161,9 @@ static void map_unmap(uint32_t i)
 
 static char *nop;
 static size_t nop_size;
-static uint32_t nop_loaded;
+static __u32 nop_loaded;
 
-static void nop_name(char *name, uint32_t i)
+static void nop_name(char *name, __u32 i)
 {
 	snprintf(name, sizeof(NOP_NAME), "vbh_nop_%04u", i % 10000);
 }
@@ -186,7 +186,7 @@ static void module_setup(void)
 }
 
 /* The name that the file has now is replaced wherever it stands. */
-static void rename_module(uint32_t i)
+static void rename_module(__u32 i)
 {
 	static char now[sizeof(NOP_NAME)] = NOP_NAME;
 	char name[sizeof(NOP_NAME)];
@@ -201,7 +201,7 @@ static void rename_module(uint32_t i)
 	memcpy(now, name, len);
 }
 
-static void module_load(uint32_t i)
+static void module_load(__u32 i)
 {
 	(void)i;
 	rename_module(nop_loaded);
@@ -221,7 +221,7 @@ void module_unload_all(void)
 	}
 }
 
-static void module_unload(uint32_t n)
+static void module_unload(__u32 n)
 {
 	(void)n;
 	if (mode != SEALED)	/* else held until the hypervisor has stopped */
@@ -240,4 +240,4 @@ const struct workload workloads[] = {
 	{ "module load", "module", 1, 8, false, false, module_setup, module_load, NULL,
 	  module_unload },
 };
-const uint32_t nr_workloads = sizeof(workloads) / sizeof(workloads[0]);
+const __u32 nr_workloads = sizeof(workloads) / sizeof(workloads[0]);
