@@ -231,6 +231,6 @@ const struct attack cr_attacks[] = {
 	{ "honest-cr0-am", "may toggle CR0.AM", honest_cr0_am, A_HONEST },
 	{ "honest-cr0-ts", "may use CR0.TS, CLTS and LMSW", honest_cr0_ts, A_HONEST },
 	{ "honest-cr4-reserved", "gets #GP for a reserved bit of CR4", honest_cr4_reserved,
-	  A_HONEST | A_NEEDS_VBH },
+	  A_HONEST | A_NEEDS_VBH | A_LAST },
 	{ }
 };

@@ -7,54 +7,46 @@
 #include <linux/gfp.h>
 #include <asm/io.h>
 #include <asm/nospec-branch.h>
-#include <linux/ioport.h>
 #include <linux/irqflags.h>
 #include <linux/kdebug.h>
-#include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/smp.h>
 #include <linux/string.h>
+#include <vbh/launch.h>
 
 #include "attack.h"
 #include "insn.h"
 #include "memory.h"
 
-#define MAX_RANGES	(64 + 2)
 #define OPCODE_RET	0xc3
 
-static struct {
-	u64 start, end;
-} ranges[MAX_RANGES];
-static unsigned int nr_ranges;
-
-void hv_ranges_clear(void)
-{
-	nr_ranges = 0;
-}
-
-void hv_ranges_add(u64 start, u64 end)
-{
-	if (nr_ranges < MAX_RANGES && start < end) {
-		ranges[nr_ranges].start = start;
-		ranges[nr_ranges++].end = end;
-	}
-}
-
-/* A page to attack: the hypervisor's, or one of our own if VBH does not run. */
+/* Pages to attack: the hypervisor's, or one of our own if VBH does not run. */
 struct prey {
-	u64 gpa;
+	u64 gpa;		/* of one of them */
 	struct page *own;
+	const struct vbh_launch *launch;
 };
+
+/* Any attacker can find what the driver told the hypervisor at launch. */
+static const struct vbh_launch *find_launch(void)
+{
+	const struct vbh_launch **space = (void *)attack_symbol("vbh:space");
+
+	return space ? *space : NULL;
+}
 
 static bool prey_find(struct attempt *t, struct prey *prey)
 {
-	prey->own = NULL;
+	memset(prey, 0, sizeof(*prey));
 	if (attack_vbh()) {
-		/* Not the first page alone: the middle of the last range is as good. */
-		prey->gpa = nr_ranges ? (ranges[nr_ranges - 1].start + PAGE_SIZE) : 0;
-		if (!prey->gpa)
+		prey->launch = find_launch();
+		if (!prey->launch || !prey->launch->nr_chunks) {
 			attempt_unavailable(t, "the hypervisor's memory is not known");
-		return prey->gpa;
+			return false;
+		}
+		/* Some page in the middle; the readers take all. */
+		prey->gpa = prey->launch->chunk[prey->launch->nr_chunks - 1] + 16 * PAGE_SIZE;
+		return true;
 	}
 	prey->own = alloc_page(GFP_KERNEL);
 	if (!prey->own) {
@@ -72,48 +64,38 @@ static void prey_free(struct prey *prey)
 		__free_page(prey->own);
 }
 
-/* Bytes that are not zero, in all ranges, through the direct map or through aliases. */
-static u64 count_bytes(bool alias, pgprot_t prot, u64 *total)
+static bool is_zero(u64 gpa, bool alias, pgprot_t prot)
 {
-	u64 gpa, found = 0;
-	unsigned int i;
-	void *p;
+	void *p = alias ? alias_map(gpa, prot) : __va(gpa);
+	bool zero = p && !memchr_inv(p, 0, PAGE_SIZE);
 
-	*total = 0;
-	for (i = 0; i < nr_ranges; i++) {
-		for (gpa = ranges[i].start; gpa < ranges[i].end; gpa += PAGE_SIZE) {
-			p = alias ? alias_map(gpa, prot) : __va(gpa);
-			if (!p)
-				continue;
-			if (memchr_inv(p, 0, PAGE_SIZE))
-				found++;
-			if (alias)
-				alias_unmap(p);
-			*total += PAGE_SIZE;
-			cond_resched();
-		}
-	}
-	return found;
+	if (p && alias)
+		alias_unmap(p);
+	cond_resched();
+	return zero;
 }
 
 /* Read everything; worked: a page was not all zeroes. */
 static void attack_read(struct attempt *t)
 {
-	bool alias = t->attack->arg;
 	pgprot_t prot = t->attack->arg == 2 ? PAGE_KERNEL_NOCACHE : PAGE_KERNEL;
+	u64 found = 0, total = 0, at;
+	bool alias = t->attack->arg;
 	struct prey prey;
-	u64 found, total;
+	u32 i;
 
 	if (!prey_find(t, &prey))
 		return;
-	if (prey.own)
-		hv_ranges_add(prey.gpa, prey.gpa + PAGE_SIZE);
-	found = count_bytes(alias, prot, &total);
+	if (prey.own) {
+		total = 1;
+		found = !is_zero(prey.gpa, alias, prot);
+	}
+	for (i = 0; prey.launch && i < prey.launch->nr_chunks; i++) {
+		for (at = 0; at < VBH_CHUNK; at += PAGE_SIZE, total++)
+			found += !is_zero(prey.launch->chunk[i] + at, alias, prot);
+	}
 	attempt_judge(t, 0, found);
-	snprintf(t->note, sizeof(t->note), "%llu of %llu pages were not zero", found,
-		 total >> PAGE_SHIFT);
-	if (prey.own)
-		hv_ranges_clear();
+	snprintf(t->note, sizeof(t->note), "%llu of %llu pages were not zero", found, total);
 	prey_free(&prey);
 }
 
@@ -241,8 +223,7 @@ static void attack_exec(struct attempt *t)
 
 	t->rip = (u64)code;
 	t->want.gpa = prey.gpa;
-	t->want.gla = (u64)code;
-	t->want.flags |= VBH_EVENT_F_GPA | VBH_EVENT_F_GLA;
+	t->want.flags |= VBH_EVENT_F_GPA;
 	attempt_expect(t, VBH_KIND_HYPERVISOR, 0);
 	attempt_judge(t, exec_vector, !exec_vector);
 	alias_unmap(code);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * attack MODE [-c CPU] [-l] [NAME...]: makes attacks, all that fit the mode if
- * none is named, and judges each.
+ * none is named, and judges each. A NAME may have * in it.
  *
  *   plain   without VBH: each must work, or be stopped by the processor
  *   deny    each must be stopped and recorded, once, with the right fields
@@ -16,6 +16,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -231,7 +232,7 @@ static void report(const struct attack *a, const struct attempt *t, const char *
 static bool fits(const struct attack *a)
 {
 	if (mode == HONEST || a->flags & A_HONEST)
-		return mode == HONEST && a->flags & A_HONEST;
+		return mode == HONEST && a->flags & A_HONEST && (last_too || !(a->flags & A_LAST));
 	if (a->flags & A_SEALED && mode != SEALED)
 		return false;
 	if (a->flags & A_NEEDS_VBH && mode == PLAIN)
@@ -287,7 +288,7 @@ static bool chosen(const struct attack *a, char **names, int n)
 	if (!n)
 		return fits(a);
 	for (i = 0; i < n; i++)
-		if (!strcmp(names[i], a->name))
+		if (!fnmatch(names[i], a->name, 0) && (strpbrk(names[i], "*") == NULL || fits(a)))
 			return true;
 	return false;
 }
