@@ -81,6 +81,15 @@ static void kill_child(void)
 	waitpid(child, NULL, 0);
 }
 
+/* What CFS decides on a wake-up depends on all that ran before. */
+static void be_realtime(int policy)
+{
+	struct sched_param param = { .sched_priority = policy == SCHED_FIFO };
+
+	if (sched_setscheduler(0, policy, &param))
+		die("sched_setscheduler: %s", strerror(errno));
+}
+
 static void echo(void)
 {
 	char c;
@@ -92,6 +101,7 @@ static void echo(void)
 
 static void pipe_setup(void)
 {
+	be_realtime(SCHED_FIFO);
 	if (pipe(to_child) || pipe(to_parent))
 		die("pipe: %s", strerror(errno));
 	start_child(echo);
@@ -100,6 +110,7 @@ static void pipe_setup(void)
 static void pipe_teardown(void)
 {
 	kill_child();
+	be_realtime(SCHED_OTHER);
 	for (int i = 0; i < 2; i++) {
 		close(to_child[i]);
 		close(to_parent[i]);
@@ -115,14 +126,6 @@ static void pipe_ping_pong(__u32 i)
 }
 
 /* Two of the same real-time priority take turns: each yield is one switch. */
-static void be_realtime(int policy)
-{
-	struct sched_param param = { .sched_priority = policy == SCHED_FIFO };
-
-	if (sched_setscheduler(0, policy, &param))
-		die("sched_setscheduler: %s", strerror(errno));
-}
-
 static void yield_for_ever(void)
 {
 	for (;;)
@@ -229,8 +232,8 @@ static void module_unload(__u32 n)
 }
 
 const struct workload workloads[] = {
-	{ "fork+exit", "fork_exit", 1, 60, true, true, NULL, fork_exit, NULL, NULL },
-	{ "fork+exec", "fork_exec", 1, 40, true, false, NULL, fork_exec, NULL, NULL },
+	{ "fork+exit", "fork_exit", 1, 80, true, true, NULL, fork_exit, NULL, NULL },
+	{ "fork+exec", "fork_exec", 1, 80, true, false, NULL, fork_exec, NULL, NULL },
 	{ "open/close", "open_close", 20, 40, true, true, NULL, open_close, NULL, NULL },
 	{ "pipe ping-pong", "pipe", 50, 20, true, true, pipe_setup, pipe_ping_pong,
 	  pipe_teardown, NULL },
