@@ -20,7 +20,7 @@
 #define NOTHING		"/bench/nothing"
 #define NOP_MODULE	"/bench/vbh_nop_0000.ko"
 #define NOP_NAME	"vbh_nop_0000"
-#define MMAP_BYTES	65536
+#define MMAP_BYTES	16384
 
 static pid_t child;
 static int to_child[2], to_parent[2];
@@ -234,12 +234,12 @@ static void module_unload(__u32 n)
 const struct workload workloads[] = {
 	{ "fork+exit", "fork_exit", 1, 80, true, true, NULL, fork_exit, NULL, NULL },
 	{ "fork+exec", "fork_exec", 1, 80, true, false, NULL, fork_exec, NULL, NULL },
-	{ "open/close", "open_close", 20, 40, true, true, NULL, open_close, NULL, NULL },
+	{ "open/close", "open_close", 1, 300, true, true, NULL, open_close, NULL, NULL },
 	{ "pipe ping-pong", "pipe", 50, 20, true, true, pipe_setup, pipe_ping_pong,
 	  pipe_teardown, NULL },
 	{ "2 context switches", "switch", 100, 20, true, false, switch_setup, context_switch,
 	  switch_teardown, NULL },
-	{ "mmap/munmap 64 KiB", "mmap", 4, 40, true, true, NULL, map_unmap, NULL, NULL },
+	{ "mmap/munmap 16 KiB", "mmap", 1, 300, true, true, NULL, map_unmap, NULL, NULL },
 	{ "module load", "module", 1, 8, false, false, module_setup, module_load, NULL,
 	  module_unload },
 };

@@ -13,7 +13,7 @@
 #include <libvbh.h>
 #include "bench.h"
 
-#define ROUNDS_MAX	256
+#define ROUNDS_MAX	1024
 
 enum mode {
 	STOPPED,
@@ -26,7 +26,7 @@ enum mode {
 struct workload {
 	const char *name;
 	const char *key;	/* in JSON */
-	__u32 n;		/* times a round: short enough for rounds without a timer tick */
+	__u32 n;		/* times a round: few, so that most rounds meet no tick and no refill */
 	__u32 rounds;	/* in each mode and cycle */
 	bool budget;		/* the budget of DESIGN applies: nothing but forced exits */
 	bool busy;		/* part of the busy steady state: no CPUID, nothing to protect */
