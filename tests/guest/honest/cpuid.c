@@ -74,7 +74,8 @@ static int prefixes(int scale)
 	(void)scale;
 	for (i = 0; i < ARRAY_SIZE(forms); i++) {
 		probe_run(&p, forms[i].code, forms[i].len, in);
-		CHECK(p.finished && !p.traps, "form %zu: signal %d", i, p.trap[0].sig);
+		CHECK(p.finished && !p.traps, "form %zu: signal %d, vector %d at +%lld", i,
+		      p.trap[0].sig, p.trap[0].vector, (long long)(p.trap[0].rip - p.base));
 		CHECK(p.rax == want.eax && p.rbx == want.ebx && p.rcx == want.ecx &&
 		      p.rdx == want.edx, "form %zu: another answer, or upper halves not 0", i);
 	}

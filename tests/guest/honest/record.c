@@ -59,7 +59,7 @@ static const struct {
 	ROW("int3", "\xcc"), ROW("int 3", "\xcd\x03"), ROW("icebp", "\xf1"),
 	ROW("int 4", "\xcd\x04"), ROW("into", "\xce"), ROW("int 0x42", "\xcd\x42"),
 	ROW("int 1", "\xcd\x01"), ROW("int 2", "\xcd\x02"), ROW("int 14", "\xcd\x0e"),
-	ROW("ud2", "\x0f\x0b"), ROW("lock cpuid", "\xf0\x0f\xa2"), ROW("lock nop", "\xf0\x90"),
+	ROW("ud2", "\x0f\x0b"), ROW("lock nop", "\xf0\x90"),
 	ROW("16 bytes long",
 	    "\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x0f\xa2"),
 	ROW("read forbidden page", "\x8b\x06"), ROW("write forbidden page", "\x89\x06"),
@@ -101,19 +101,27 @@ static const struct {
 	ROW("xgetbv 9", "\xb1\x09\x0f\x01\xd0"),
 };
 
+/* Pages' addresses differ from one process to the next; within the code, and absurd ones don't. */
+static void record_address(FILE *out, const struct probe *p, const char *what, u64 addr)
+{
+	if (addr - p->base < 4096)
+		fprintf(out, " %s +%#llx", what, (unsigned long long)(addr - p->base));
+	else if (addr >> 47)
+		fprintf(out, " %s %#llx", what, (unsigned long long)addr);
+	else
+		fprintf(out, " %s ...%03llx", what, (unsigned long long)(addr & 0xfff));
+}
+
 static void record_traps(FILE *out, const struct probe *p)
 {
-	int i;
+	const struct trap *t;
 
-	for (i = 0; i < p->traps; i++) {
-		const struct trap *t = &p->trap[i];
-		bool in_code = t->addr - p->base < 4096;
-
-		fprintf(out, " signal %d code %d vector %d error %#x at +%#llx addr %s%#llx;",
-			t->sig, t->code, t->vector, t->error,
-			(unsigned long long)(t->rip - p->base), in_code ? "+" : "",
-			/* Pages' addresses differ from one process to the next. */
-			(unsigned long long)(in_code ? t->addr - p->base : t->addr & 0xfff));
+	for (t = p->trap; t < p->trap + p->traps; t++) {
+		fprintf(out, " signal %d code %d vector %d error %#x", t->sig, t->code, t->vector,
+			t->error);
+		record_address(out, p, "at", t->rip);
+		record_address(out, p, "addr", t->addr);
+		fputc(';', out);
 	}
 	fprintf(out, p->finished ? " end\n" : " ended\n");
 }

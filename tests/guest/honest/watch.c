@@ -29,7 +29,7 @@
 #define VBH_CPU_AREA	0x10000ul
 
 static volatile u32 watched;
-extern const char watched_cpuid[];
+extern const char watched_cpuid[], after_cpuid[];
 
 static __attribute__((noinline, noclone)) u32 work(int rounds)
 {
@@ -38,7 +38,9 @@ static __attribute__((noinline, noclone)) u32 work(int rounds)
 	for (; rounds; rounds--) {
 		eax = 0;
 		ecx = 0;
-		asm volatile("watched_cpuid: cpuid" : "+a"(eax), "+c"(ecx) : : "ebx", "edx");
+		asm volatile("watched_cpuid: cpuid\n"
+			     "after_cpuid: nop"
+			     : "+a"(eax), "+c"(ecx) : : "ebx", "edx");
 		sum += eax;
 		watched = rounds;
 		sum += watched;
@@ -91,7 +93,8 @@ static int count_hits(pid_t pid, int hits[4])
 			return fail("a stop at %#llx with DR6 %#lx", regs.rip, dr6);
 		for (n = 0; n < 4; n++)
 			hits[n] += dr6 >> n & 1;
-		if ((dr6 & 1) && regs.rip != (unsigned long)watched_cpuid)
+		if (((dr6 & 1) && regs.rip != (unsigned long)watched_cpuid) ||
+		    ((dr6 & 8) && regs.rip != (unsigned long)after_cpuid))
 			return fail("the breakpoint hit at %#llx", regs.rip);
 	}
 }
@@ -105,10 +108,12 @@ static int breakpoints(int scale)
 	CHECK(pid > 0, "no child");
 	CHECK(!set(pid, 0, (unsigned long)watched_cpuid, RW_EXEC, LEN_1, &dr7) &&
 	      !set(pid, 1, (unsigned long)&watched, RW_WRITE, LEN_4, &dr7) &&
-	      !set(pid, 2, (unsigned long)&watched, RW_ACCESS, LEN_4, &dr7), "can't be set");
+	      !set(pid, 2, (unsigned long)&watched, RW_ACCESS, LEN_4, &dr7) &&
+	      !set(pid, 3, (unsigned long)after_cpuid, RW_EXEC, LEN_1, &dr7), "can't be set");
 	if (count_hits(pid, hits))
 		return FAIL;
 	CHECK(hits[0] == rounds, "the one on CPUID hit %d times, not %d", hits[0], rounds);
+	CHECK(hits[3] == rounds, "the one behind CPUID hit %d times, not %d", hits[3], rounds);
 	CHECK(hits[1] == rounds, "the one on writes hit %d times, not %d", hits[1], rounds);
 	/* QEMU tells of writes only. */
 	CHECK(hits[2] == 2 * rounds || hits[2] == rounds,
