@@ -12,7 +12,6 @@
 #   make lint         checkpatch, sparse, cppcheck, clang-tidy
 
 RIG	?= unit qemu bochs
-KVER	?= $(shell uname -r)
 
 all: linux tools loc
 
@@ -52,7 +51,7 @@ lint:
 	@scripts/lint
 
 install: all
-	$(MAKE) -C linux install KVER=$(KVER) DESTDIR=$(DESTDIR)
+	$(MAKE) -C linux install
 	$(MAKE) -C lib install
 	$(MAKE) -C tools install
 

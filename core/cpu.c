@@ -33,6 +33,9 @@ s64 hc_cpu(struct vbh_vcpu *vcpu, const u64 args[4])
 		    vcpu->current_gva != args[1])
 			return -EPERM;
 		vcpu->current_gva = args[1];
+		/* Linux runs here: an INIT is no longer honest, whatever it announced. */
+		if (vcpu->run == VCPU_PARKED)
+			vcpu->run = VCPU_RUNNING;
 		return 0;
 	case VBH_CPU_PARK:
 		if (!(vcpu->guest->features & VBH_FEAT_HOTPLUG))

@@ -53,8 +53,13 @@ static int add_region(struct vbh_guest *guest, const struct region *r)
 	if (err)
 		return err;
 	err = host_stage2_update(guest, r->start, r->end - r->start);
-	if (err)
-		region_remove_id(&guest->regions, id);
+	if (!err)
+		return 0;
+	/* What was done of it goes back; the flush frees the memory for that. */
+	region_remove_id(&guest->regions, id);
+	host_flush(guest);
+	host_stage2_update(guest, r->start, r->end - r->start);
+	host_flush(guest);
 	return err;
 }
 

@@ -61,8 +61,10 @@ int host_translate(struct vbh_vcpu *vcpu, u64 cr3, u64 gva, u64 *gpa);
 
 /*
  * The rights of [gpa, gpa + len) may have changed: bring the second stage in
- * line with region_view(). May split tables; -ENOSPC (and the second stage
- * as it was) if there is no memory for that. Growing rights never fail.
+ * line with region_view(). May split tables; -ENOSPC if there is no memory
+ * for that, with part of it done: the caller takes back what it wanted, flushes
+ * and calls again. Pages that then still have fewer rights than their regions
+ * leave them are the body's to put right when they are touched.
  */
 int host_stage2_update(struct vbh_guest *guest, u64 gpa, u64 len);
 /*

@@ -194,7 +194,8 @@ enum hv_act apic_store(struct hv_cpu *cpu, struct vm_exit *exit)
 	u64 old, new;
 
 	cpu->exits[VBH_EXIT_APIC]++;
-	if (!hv_decode(cpu, &insn) || insn.size != 4 || (offset & 3))
+	/* Between the registers the processor may take it for one of them. */
+	if (!hv_decode(cpu, &insn) || insn.size != 4 || (offset & 15))
 		goto unknown;
 	reg = apic_reg(cpu, offset);
 	old = insn.op == INSN_MOV_STORE_REG || insn.op == INSN_MOV_STORE_IMM ? 0 : *reg;
@@ -211,6 +212,6 @@ enum hv_act apic_store(struct hv_cpu *cpu, struct vm_exit *exit)
 	insn_store_retire(&cpu->vcpu, &insn, old, new);
 	return HV_DONE;
 unknown:
-	core_note(&cpu->vcpu, VBH_KIND_INTERNAL, VBH_EXIT_APIC, exit->access.gpa);
-	return HV_GP;
+	/* Denied, and recorded, as on any other page that may not be written. */
+	return hv_verdict(core_memory(&cpu->vcpu, &exit->access), HV_GP);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Writes to CR0 and CR4 that exited. The core is asked about pins; the
- * processor is asked whether the value is one it takes, by loading what can be
- * loaded here; the rest are the rules of long mode (APM 2, 3.1; SDM 3, 2.5).
+ * Writes to CR0 and CR4 that exited. A value that no processor takes faults,
+ * by the rules of long mode and what CPUID says (APM 2, 3.1; SDM 3, 2.5); about
+ * pins the core is asked.
  */
 #include "hv.h"
 
@@ -68,27 +68,66 @@ static bool cr0_valid(struct hv_cpu *cpu, u64 old, u64 new)
 	return !(efer & EFER_LME) || (cr4 & CR4_PAE);
 }
 
-/* CR4 is loaded for a moment; what the mode would not let us change is left out. */
-static bool cr4_loads(u64 value)
-{
-	const u64 ours = CR4_PAE | CR4_LA57 | CR4_VMXE | CR4_PCIDE;
-	u64 now = read_cr4();
-	u32 bad = 0;
+/*
+ * The bits of CR4 that this processor has, by the features that announce them
+ * (APM 2, 3.1.3; SDM 3, 2.5). Trying the value is no way: QEMU takes a
+ * reserved bit for an exit, in the hypervisor too. VMXE and SMXE are not there.
+ */
+static const struct {
+	u8 first, last;		/* bits of CR4 */
+	u8 leaf, sub, reg, bit;	/* CPUID, EAX 0 ... EDX 3 */
+} cr4_bits[] = {
+	{ 0, 1, 1, 0, 3, 1 },		/* VME, PVI */
+	{ 2, 2, 1, 0, 3, 4 },		/* TSD */
+	{ 3, 3, 1, 0, 3, 2 },		/* DE */
+	{ 4, 4, 1, 0, 3, 3 },		/* PSE */
+	{ 5, 5, 1, 0, 3, 6 },		/* PAE */
+	{ 6, 6, 1, 0, 3, 7 },		/* MCE */
+	{ 7, 8, 1, 0, 3, 13 },		/* PGE, and PCE, which every processor with it has */
+	{ 9, 9, 1, 0, 3, 24 },		/* OSFXSR */
+	{ 10, 10, 1, 0, 3, 25 },	/* OSXMMEXCPT */
+	{ 11, 11, 7, 0, 2, 2 },		/* UMIP */
+	{ 12, 12, 7, 0, 2, 16 },	/* LA57 */
+	{ 16, 16, 7, 0, 1, 0 },		/* FSGSBASE */
+	{ 17, 17, 1, 0, 2, 17 },	/* PCIDE */
+	{ 18, 18, 1, 0, 2, 26 },	/* OSXSAVE */
+	{ 19, 19, 7, 0, 2, 23 },	/* KL */
+	{ 20, 20, 7, 0, 1, 7 },		/* SMEP */
+	{ 21, 21, 7, 0, 1, 20 },	/* SMAP */
+	{ 22, 22, 7, 0, 2, 3 },		/* PKE */
+	{ 23, 23, 7, 0, 2, 7 },		/* CET, shadow stacks */
+	{ 23, 23, 7, 0, 3, 20 },	/* CET, indirect branches */
+	{ 24, 24, 7, 0, 2, 31 },	/* PKS */
+	{ 25, 25, 7, 0, 3, 5 },		/* UINTR */
+	{ 27, 27, 7, 1, 0, 6 },		/* LASS */
+	{ 28, 28, 7, 1, 0, 26 },	/* LAM_SUP */
+};
 
-	value = (value & ~ours) | (now & ours);
-	asm volatile("1: mov %[value], %%cr4\n2:\n"
-		     ".subsection 1\n3: mov $1, %[bad]\n\tjmp 2b\n.previous\n"
-		     EXTABLE(1b, 3b)
-		     : [bad] "+r"(bad) : [value] "r"(value) : "memory");
-	write_cr4(now);
-	return !bad;
+void cr_init(void)
+{
+	u32 i, bit, max, regs[4];
+
+	cpuid(0, 0, regs);
+	max = regs[0];
+	for (i = 0; i < ARRAY_SIZE(cr4_bits); i++) {
+		if (cr4_bits[i].leaf > max)
+			continue;
+		cpuid(cr4_bits[i].leaf, 0, regs);
+		if (cr4_bits[i].sub && regs[0] < cr4_bits[i].sub)
+			continue;
+		cpuid(cr4_bits[i].leaf, cr4_bits[i].sub, regs);
+		if (!(regs[cr4_bits[i].reg] & BIT(cr4_bits[i].bit)))
+			continue;
+		for (bit = cr4_bits[i].first; bit <= cr4_bits[i].last; bit++)
+			hv.cr4_bits |= BIT(bit);
+	}
 }
 
 static bool cr4_valid(struct hv_cpu *cpu, u64 old, u64 new)
 {
 	bool lma = hv.vendor->get(cpu, VBH_REG_EFER) & EFER_LMA;
 
-	if ((new >> 32) || (new & CR4_VMXE))
+	if (new & ~hv.cr4_bits)
 		return false;
 	if (lma && ((old ^ new) & (CR4_LA57 | CR4_PAE)))
 		return false;
@@ -97,7 +136,7 @@ static bool cr4_valid(struct hv_cpu *cpu, u64 old, u64 new)
 			return false;
 	if ((new & CR4_CET) && !(hv.vendor->get(cpu, VBH_REG_CR0) & CR0_WP))
 		return false;
-	return cr4_loads(new);
+	return true;
 }
 
 enum hv_act cr_write(struct hv_cpu *cpu, struct vm_exit *exit)

@@ -12,6 +12,16 @@
 #define TYPE_TSS		9
 #define TYPE_TSS_BUSY		11
 
+/* A write is the guest's: where it may not write, neither do we for it. */
+static bool may_write(struct hv_cpu *cpu, u64 gva, u64 gpa)
+{
+	const struct vbh_access a = {
+		.gpa = gpa, .gla = gva, .gla_valid = true, .walk = true, .want = VBH_W,
+	};
+
+	return core_memory(&cpu->vcpu, &a) == VBH_ALLOW;
+}
+
 static int copy(struct hv_cpu *cpu, u64 gva, void *buf, u32 len, bool write)
 {
 	u64 cr3 = hv.vendor->get(cpu, VBH_REG_CR3);
@@ -21,6 +31,8 @@ static int copy(struct hv_cpu *cpu, u64 gva, void *buf, u32 len, bool write)
 		u64 gpa;
 
 		if (host_translate(&cpu->vcpu, cr3, gva, &gpa))
+			return -EFAULT;
+		if (write && !may_write(cpu, gva, gpa))
 			return -EFAULT;
 		if (write ? host_write_gpa(&hv.guest, gpa, p, 1) :
 			    host_read_gpa(&hv.guest, gpa, p, 1))
@@ -52,13 +64,9 @@ static enum hv_act load_table(struct hv_cpu *cpu, const struct insn *insn)
 static enum hv_act store_table(struct hv_cpu *cpu, const struct insn *insn)
 {
 	bool wide = hv.vendor->get(cpu, VBH_REG_CS_MODE) == 8;
-	u64 gva = insn_linear(&cpu->vcpu, insn), gpa;
+	u64 gva = insn_linear(&cpu->vcpu, insn);
 	struct dt_reg reg;
 
-	if (host_translate(&cpu->vcpu, hv.vendor->get(cpu, VBH_REG_CR3), gva, &gpa) ||
-	    region_denies(&hv.guest.regions, gpa, VBH_W) ||
-	    region_denies(&hv.guest.regions, gpa + sizeof(reg) - 1, VBH_W))
-		return HV_GP;
 	hv.vendor->get_dt(cpu, insn->op == INSN_SGDT ? VBH_DTR_GDTR : VBH_DTR_IDTR, &reg);
 	return copy(cpu, gva, &reg, wide ? 10 : 6, true) ? HV_GP : HV_ADVANCE;
 }

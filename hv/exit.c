@@ -20,7 +20,7 @@ static enum hv_act (*const handlers[VBH_NR_EXITS])(struct hv_cpu *, struct vm_ex
 	[VBH_EXIT_NMI] = exit_resume,
 	[VBH_EXIT_NMI_WINDOW] = exit_resume,
 	[VBH_EXIT_INIT] = exit_init,
-	[VBH_EXIT_SIPI] = exit_resume,
+	[VBH_EXIT_SIPI] = exit_sipi,
 	[VBH_EXIT_INVD] = exit_invd,
 	[VBH_EXIT_TASK_SWITCH] = exit_task_switch,
 	[VBH_EXIT_TRIPLE_FAULT] = exit_triple_fault,
@@ -77,9 +77,11 @@ static bool contributory(const struct hv_event *ev)
  */
 static void fault(struct hv_cpu *cpu, const struct vm_exit *exit, u8 vector)
 {
-	if (exit->interrupted.type == HV_EVENT_EXCEPTION && exit->interrupted.vector == VECTOR_DF)
+	if (exit->interrupted.type == HV_EVENT_EXCEPTION && exit->interrupted.vector == VECTOR_DF) {
 		exit_triple_fault(cpu, NULL);
-	else if (contributory(&exit->interrupted))
+		smp_halt();
+	}
+	if (contributory(&exit->interrupted))
 		inject(cpu, VECTOR_DF, true);
 	else
 		inject(cpu, vector, vector == VECTOR_GP);

@@ -4,7 +4,6 @@
  * gives the answer; it never moves RIP and never injects.
  */
 #include "handlers.h"
-#include "../core/string.h"
 
 #define CPUID1_ECX_VMX		BIT(5)
 #define CPUID1_ECX_OSXSAVE	BIT(27)
@@ -12,41 +11,51 @@
 #define CPUID_EXT1_ECX_SVM	BIT(2)
 #define CPUID_EXT1_ECX_SKINIT	BIT(12)
 
-/* The few leaves whose answer is not the processor's own. */
-static void patch_cpuid(u32 leaf, u64 guest_cr4, u32 r[4])
+/* The few leaves whose answer is not the processor's own. OSPKE is in subleaf 0 only. */
+static bool has_patch(u32 leaf, u32 sub)
 {
+	return leaf == 1 || leaf == 0x80000001 || leaf == 0x8000000a || (leaf == 7 && !sub) ||
+	       leaf - VBH_CPUID_BARE_METAL < VBH_CPUID_LEAVES;
+}
+
+/* Over the processor's answer in gpr. Kept apart, so that the rest stays short. */
+static __attribute__((noinline)) void patch_cpuid(u64 gpr[16], u32 leaf, u64 guest_cr4)
+{
+	u32 r[4] = { 0 };
+
 	if (leaf == 1) {
-		r[2] &= ~(CPUID1_ECX_VMX | CPUID1_ECX_OSXSAVE);
+		gpr[VBH_REG_RCX] &= ~(CPUID1_ECX_VMX | CPUID1_ECX_OSXSAVE);
 		if (guest_cr4 & CR4_OSXSAVE)
-			r[2] |= CPUID1_ECX_OSXSAVE;
+			gpr[VBH_REG_RCX] |= CPUID1_ECX_OSXSAVE;
 	} else if (leaf == 7) {
-		r[2] &= ~CPUID7_ECX_OSPKE;
+		gpr[VBH_REG_RCX] &= ~CPUID7_ECX_OSPKE;
 		if (guest_cr4 & CR4_PKE)
-			r[2] |= CPUID7_ECX_OSPKE;
+			gpr[VBH_REG_RCX] |= CPUID7_ECX_OSPKE;
 	} else if (leaf == 0x80000001) {
-		r[2] &= ~(CPUID_EXT1_ECX_SVM | CPUID_EXT1_ECX_SKINIT);
-	} else if (leaf == 0x8000000a) {
-		memset(r, 0, 4 * sizeof(*r));
+		gpr[VBH_REG_RCX] &= ~(CPUID_EXT1_ECX_SVM | CPUID_EXT1_ECX_SKINIT);
 	} else {
-		core_cpuid(&hv.guest, VBH_CPUID_BARE_METAL, leaf, r);
+		if (leaf != 0x8000000a)
+			core_cpuid(&hv.guest, VBH_CPUID_BARE_METAL, leaf, r);
+		gpr[VBH_REG_RAX] = r[0];
+		gpr[VBH_REG_RBX] = r[1];
+		gpr[VBH_REG_RCX] = r[2];
+		gpr[VBH_REG_RDX] = r[3];
 	}
 }
 
 void hv_cpuid(struct hv_cpu *cpu, u64 guest_cr4)
 {
-	u32 leaf = cpu->gpr[VBH_REG_RAX];
-	u32 r[4];
+	u64 a = cpu->gpr[VBH_REG_RAX], b, c = cpu->gpr[VBH_REG_RCX], d;
+	u32 leaf = a, sub = c;
 
-	cpuid(leaf, cpu->gpr[VBH_REG_RCX], r);
-	/* Leaf 7's OSPKE is in its first subleaf only. */
-	if (unlikely(leaf == 1 || leaf == 0x80000001 || leaf == 0x8000000a ||
-		     (leaf == 7 && !(u32)cpu->gpr[VBH_REG_RCX]) ||
-		     leaf - VBH_CPUID_BARE_METAL < VBH_CPUID_LEAVES))
-		patch_cpuid(leaf, guest_cr4, r);
-	cpu->gpr[VBH_REG_RAX] = r[0];
-	cpu->gpr[VBH_REG_RBX] = r[1];
-	cpu->gpr[VBH_REG_RCX] = r[2];
-	cpu->gpr[VBH_REG_RDX] = r[3];
+	/* The upper halves come out clear. */
+	asm volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	cpu->gpr[VBH_REG_RAX] = a;
+	cpu->gpr[VBH_REG_RBX] = b;
+	cpu->gpr[VBH_REG_RCX] = c;
+	cpu->gpr[VBH_REG_RDX] = d;
+	if (unlikely(has_patch(leaf, sub)))
+		patch_cpuid(cpu->gpr, leaf, guest_cr4);
 }
 
 enum hv_act exit_cpuid(struct hv_cpu *cpu, struct vm_exit *exit)
@@ -107,6 +116,7 @@ static enum hv_act fill(struct hv_cpu *cpu, u64 gpa)
 		host_lock(&hv.guest);
 		ret = stage2_fill(gpa);
 		host_unlock(&hv.guest);
+		hv.vendor->flush(cpu);
 	}
 	if (!ret)
 		return HV_RESUME;
@@ -116,12 +126,19 @@ static enum hv_act fill(struct hv_cpu *cpu, u64 gpa)
 
 enum hv_act exit_memory(struct hv_cpu *cpu, struct vm_exit *exit)
 {
-	if (exit->not_present)
-		return fill(cpu, exit->access.gpa);
+	enum vbh_verdict v;
+
+	/* While an event is delivered the access is not that of the instruction at RIP. */
+	if (exit->interrupted.type)
+		exit->access.walk = true;
 	if (hv.apic_pa && (exit->access.gpa & PAGE_MASK) == hv.apic_pa &&
 	    exit->access.want == VBH_W && !exit->access.walk)
 		return apic_store(cpu, exit);
-	return hv_verdict(core_memory(&cpu->vcpu, &exit->access), HV_RESUME);
+	v = core_memory(&cpu->vcpu, &exit->access);
+	/* Not mapped yet, or mapped with less than the regions leave. */
+	if (v == VBH_ALLOW)
+		return fill(cpu, exit->access.gpa);
+	return hv_verdict(v, HV_RESUME);
 }
 
 /* An INIT that did not come through a trapped ICR: from outside. A parked CPU takes it. */
@@ -130,6 +147,20 @@ enum hv_act exit_init(struct hv_cpu *cpu, struct vm_exit *exit)
 	(void)exit;
 	if (core_init(&cpu->vcpu, &cpu->vcpu, cpu->apic_id) == VBH_ALLOW)
 		__atomic_or_fetch(&cpu->requests, REQ_INIT, __ATOMIC_SEQ_CST);
+	return HV_RESUME;
+}
+
+/* The SIPI that a CPU was sent to wait for in the guest. */
+enum hv_act exit_sipi(struct hv_cpu *cpu, struct vm_exit *exit)
+{
+	u8 page = exit->value;
+
+	if (cpu->waiting &&
+	    core_sipi(&cpu->vcpu, &cpu->vcpu, cpu->apic_id, page) == VBH_ALLOW) {
+		cpu->waiting = false;
+		hv_reset(cpu);
+		hv.vendor->start(cpu, page);
+	}
 	return HV_RESUME;
 }
 

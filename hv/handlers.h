@@ -11,6 +11,7 @@ enum hv_act exit_hypercall(struct hv_cpu *cpu, struct vm_exit *exit);
 enum hv_act exit_virt_insn(struct hv_cpu *cpu, struct vm_exit *exit);
 enum hv_act exit_memory(struct hv_cpu *cpu, struct vm_exit *exit);
 enum hv_act exit_init(struct hv_cpu *cpu, struct vm_exit *exit);
+enum hv_act exit_sipi(struct hv_cpu *cpu, struct vm_exit *exit);
 enum hv_act exit_invd(struct hv_cpu *cpu, struct vm_exit *exit);
 enum hv_act exit_task_switch(struct hv_cpu *cpu, struct vm_exit *exit);
 enum hv_act exit_triple_fault(struct hv_cpu *cpu, struct vm_exit *exit);

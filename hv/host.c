@@ -142,9 +142,10 @@ void host_unlock(struct vbh_guest *guest)
 	spin_unlock(&hv.guest_lock);
 }
 
+/* Without what the guest has done to it: key tries are slowed by it, and events dated. */
 u64 host_tsc(void)
 {
-	return rdtsc();
+	return rdtsc() - this_cpu()->tsc_moved;
 }
 
 u64 host_tsc_hz(struct vbh_guest *guest)

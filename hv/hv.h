@@ -60,7 +60,9 @@ struct hv_cpu {
 
 	bool nmi_pending;	/* Linux has to get one */
 	bool mc_pending;
+	bool waiting;		/* the guest waits for a SIPI: it runs nothing, takes no NMI */
 	bool injected;		/* the entry to come delivers an event already */
+	u64 tsc_moved;		/* by how much the guest has set its TSC forward */
 
 	u64 exits[VBH_NR_EXITS];
 	u64 flushes, kicks;
@@ -80,6 +82,7 @@ struct hv {
 	u32 halted;
 	u64 cr3;		/* of the hypervisor's own tables */
 	u64 cr4;		/* what the hypervisor runs with */
+	u64 cr4_bits;		/* that this processor has */
 	u64 apic_pa;		/* 0: not trapped */
 	bool trap_icr;
 	bool la57;
@@ -89,6 +92,10 @@ struct hv {
 };
 
 extern struct hv hv;
+
+/* hv.lds: the image's parts; the sizes are the addresses of absolute symbols. */
+extern char hv_text_start[], hv_rodata_start[], hv_data_start[], hv_end[];
+extern char hv_file_size[], hv_mem_size[];
 
 static inline struct hv_cpu *hv_cpu(u32 index)
 {
@@ -156,9 +163,14 @@ void hv_cpuid(struct hv_cpu *cpu, u64 guest_cr4);
 
 /* tail.c: pending requests and events, then in_guest; the last thing before entry. */
 void hv_tail(struct hv_cpu *cpu);
+/* The CPU and its local APIC as INIT leaves them. */
+void hv_reset(struct hv_cpu *cpu);
 
 /* launch.c */
 void hv_capture(struct hv_linux *st);
+/* With launch_lock held, VMX or SVM off again: this CPU goes back with ret and its reason. */
+void hv_launch_failed(struct hv_cpu *cpu, struct hv_linux *st, int ret,
+		      const char *error) __noreturn;
 
 /*
  * return.c: natively back to Linux with the state st, on tables of ours that
@@ -169,7 +181,8 @@ void hv_return(struct hv_cpu *cpu, struct hv_linux *st, struct vbh_launch *param
 	       const char *error) __noreturn;
 void hv_leave(struct hv_cpu *cpu) __noreturn;
 
-/* msr.c, cr.c, dt.c: handlers, and the MSRs that always exit on writes. */
+/* msr.c, cr.c, dt.c: handlers, the MSRs that always exit, the bits that CR4 has. */
+void cr_init(void);
 void msr_init(void);
 enum hv_act msr_read(struct hv_cpu *cpu, struct vm_exit *exit);
 enum hv_act msr_write(struct hv_cpu *cpu, struct vm_exit *exit);
@@ -214,7 +227,7 @@ void trap_init(void);
 void trap_load(struct hv_cpu *cpu);
 /* This CPU took an NMI: somebody's kick, or one for Linux. */
 void trap_nmi(struct hv_cpu *cpu);
-/* An NMI that is latched comes in now, through our own gate (SVM). */
+/* An NMI or INIT that is latched comes in now, through our own gate (SVM). */
 void trap_open_nmi(void);
 
 /* debug.c: to port 0xe9 in debug builds, nowhere otherwise. */

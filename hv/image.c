@@ -5,7 +5,6 @@
  */
 #include "hv.h"
 
-extern char hv_file_size[], hv_mem_size[];
 void hv_entry(struct vbh_launch *params, u32 op, u32 cpu);
 
 /*

@@ -5,7 +5,7 @@
  * Linux's state, moves to the CPU's own stack and tables, and goes back into
  * Linux in guest mode; where that fails, natively with an error.
  */
-#include "hv.h"
+#include "pt.h"
 #include "../core/string.h"
 
 struct hv hv;
@@ -77,6 +77,7 @@ __used int hv_init(struct vbh_launch *p)
 	hv.ram_end = p->ram[p->nr_ram - 1].end;
 	trap_init();
 	mtrr_init();
+	cr_init();
 	ret = pool_init();
 	if (!ret)
 		ret = mm_init();
@@ -123,6 +124,8 @@ static int init_late(void)
 	hv.guest.cpus = hv.params.cpus;
 	hv.guest.max_regions = room;
 	hv.guest.max_gpa = BIT(hv.caps.phys_bits);
+	if (hv.guest.max_gpa > PT_SIZE(hv.caps.s2_levels))
+		hv.guest.max_gpa = PT_SIZE(hv.caps.s2_levels);
 	hv.guest.sipi_page = hv.params.sipi_page;
 	guest_init(&hv.guest, table);
 	ret = hv.vendor->init();
@@ -191,12 +194,12 @@ __used struct hv_cpu *hv_launch_begin(u32 index)
 	return hv_cpu(index);
 }
 
+/* Each CPU comes here once, and finds its area cleared by the pool. */
 static void cpu_prepare(struct hv_cpu *cpu, u32 index)
 {
-	memset(cpu, 0, sizeof(*cpu));
+	trap_load(cpu);		/* first: an NMI before it has nowhere to go */
 	cpu->index = index;
 	cpu->apic_id = hv.params.apic_id[index];
-	trap_load(cpu);
 	write_cr4(hv.cr4);
 	write_dr7(DR7_INIT);
 }
@@ -206,6 +209,12 @@ static const char *late_error(int err)
 	if (err == -ENOMEM || err == -ENOSPC)
 		return "memory: the hypervisor's pool is too small for this machine";
 	return "the hypervisor could not set itself up";
+}
+
+void hv_launch_failed(struct hv_cpu *cpu, struct hv_linux *st, int ret, const char *error)
+{
+	st->gpr[VBH_REG_RAX] = ret;
+	hv_return(cpu, st, launch_params, error);
 }
 
 /* On the CPU's own stack and the hypervisor's tables, with launch_lock held. */
@@ -227,10 +236,8 @@ __used __noreturn void hv_launch(struct hv_cpu *cpu, u32 index)
 		vcpu_init(&cpu->vcpu, &hv.guest, index);
 		ret = hv.vendor->cpu_on(cpu, &st, error, sizeof(error));
 	}
-	if (ret) {
-		st.gpr[VBH_REG_RAX] = ret;
-		hv_return(cpu, &st, launch_params, error);
-	}
+	if (ret)
+		hv_launch_failed(cpu, &st, ret, error);
 	spin_unlock(&hv.launch_lock);
 	memcpy(cpu->gpr, st.gpr, sizeof(cpu->gpr));
 	cpu->gpr[VBH_REG_RAX] = 0;

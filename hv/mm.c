@@ -7,8 +7,6 @@
  */
 #include "pt.h"
 
-extern char hv_text_start[], hv_rodata_start[], hv_data_start[], hv_end[];
-
 static struct pt tables = { .format = &pt_host, .max_leaf = 1 };
 
 static int map(u64 va, u64 pa, u8 level, u32 rights)
@@ -113,11 +111,12 @@ void *window_map(struct hv_cpu *cpu, enum hv_window slot, u64 pa, bool uncached)
 /*
  * Tables with which the processor can go back to Linux: the kernel half of
  * those at the guest's cr3, and our own slot. The same page for every CPU:
- * what two CPUs would write there is the same.
+ * what two CPUs would write there is the same. At an even page, because under
+ * PTI Linux's NMI entry takes bit 12 of CR3 for the user's tables.
  */
 u64 mm_exit_tables(struct hv_cpu *cpu, u64 cr3)
 {
-	static u64 exit_top[512] __aligned(4096);
+	static u64 exit_top[512] __aligned(8192);
 	const u64 *top = window_map(cpu, WINDOW_WALK, cr3 & PT_ADDR, false);
 	u32 i;
 

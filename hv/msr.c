@@ -15,11 +15,16 @@ struct msr_row {
 	bool trap_icr_only;
 };
 
-/* A MSR of VMX or SVM: #GP, as where there is no such thing. */
+/*
+ * A MSR of VMX or SVM: #GP, as where there is no such thing. Tools that list MSRs
+ * read them too, so only a write is worth a record.
+ */
 static enum hv_act absent_read(struct hv_cpu *cpu, u32 msr, u64 *value)
 {
+	(void)cpu;
+	(void)msr;
 	(void)value;
-	return hv_verdict(core_virt_insn(&cpu->vcpu, msr, 0), HV_GP);
+	return HV_GP;
 }
 
 static enum hv_act absent_write(struct hv_cpu *cpu, u32 msr, u64 value)
@@ -52,7 +57,7 @@ static enum hv_act efer_read(struct hv_cpu *cpu, u32 msr, u64 *value)
 /* APM 2, 3.1.7: LMA is read-only here, LME can't change under paging. */
 static enum hv_act efer_write(struct hv_cpu *cpu, u32 msr, u64 value)
 {
-	u64 old = hv.vendor->get(cpu, VBH_REG_EFER);
+	u64 old = hv.vendor->get(cpu, VBH_REG_EFER), own = rdmsr(MSR_EFER);
 	enum vbh_verdict v;
 
 	if (value & EFER_SVME)
@@ -64,15 +69,16 @@ static enum hv_act efer_write(struct hv_cpu *cpu, u32 msr, u64 value)
 	if (v != VBH_ALLOW)
 		return hv_verdict(v, HV_ADVANCE);
 	/* The processor judges reserved bits; ours are LME, LMA, NXE and SVME. */
-	if (!wrmsr_safe(MSR_EFER, value | rdmsr(MSR_EFER)))
+	if (!wrmsr_safe(MSR_EFER, value | own))
 		return HV_GP;
+	wrmsr(MSR_EFER, own);
 	hv.vendor->set(cpu, VBH_REG_EFER, value);
 	return HV_ADVANCE;
 }
 
 /*
  * The page may not move: with it would go our own view of it, or the guest's
- * onto memory that it may not write.
+ * onto memory that it may not write. Nor may it go away: kicks need it.
  */
 static enum hv_act apic_base_write(struct hv_cpu *cpu, u32 msr, u64 value)
 {
@@ -81,9 +87,24 @@ static enum hv_act apic_base_write(struct hv_cpu *cpu, u32 msr, u64 value)
 
 	if (v != VBH_ALLOW)
 		return hv_verdict(v, HV_ADVANCE);
-	if ((old ^ value) & PAGE_MASK)
+	if (((old ^ value) & PAGE_MASK) || (old & ~value & APIC_BASE_ENABLE))
 		return absent_write(cpu, msr, value);
 	return wrmsr_safe(msr, value) ? HV_ADVANCE : HV_GP;
+}
+
+/* The guest may set its clock; ours goes on as it was (host_tsc()). */
+static enum hv_act tsc_write(struct hv_cpu *cpu, u32 msr, u64 value)
+{
+	u64 old = host_msr(&cpu->vcpu, msr), before;
+	enum vbh_verdict v = core_msr_write(&cpu->vcpu, msr, old, value);
+	bool ok;
+
+	if (v != VBH_ALLOW)
+		return hv_verdict(v, HV_ADVANCE);
+	before = rdtsc();
+	ok = wrmsr_safe(msr, value);
+	cpu->tsc_moved += rdtsc() - before;
+	return ok ? HV_ADVANCE : HV_GP;
 }
 
 static enum hv_act icr_write(struct hv_cpu *cpu, u32 msr, u64 value)
@@ -97,6 +118,7 @@ static enum hv_act mtrr_write(struct hv_cpu *cpu, u32 msr, u64 value)
 {
 	u64 old;
 	enum vbh_verdict v;
+	int err;
 
 	if (!rdmsr_safe(msr, &old))
 		return HV_GP;
@@ -109,21 +131,65 @@ static enum hv_act mtrr_write(struct hv_cpu *cpu, u32 msr, u64 value)
 		return HV_GP;
 	host_lock(&hv.guest);
 	mtrr_init();
-	if (stage2_sync(0, hv.ram_end > BIT(32) ? hv.ram_end : BIT(32)))
-		hv_log("no memory for new types", msr, value);
+	err = stage2_sync(0, hv.ram_end > BIT(32) ? hv.ram_end : BIT(32));
 	smp_flush();
 	host_unlock(&hv.guest);
+	if (err)
+		core_note(&cpu->vcpu, VBH_KIND_INTERNAL, msr, value);
 	return HV_ADVANCE;
 }
 
+/*
+ * What decides which device or memory a physical address reaches, below the
+ * second stage: with it our own memory could be replaced. Firmware has set it
+ * up; Linux, where it writes at all, writes what is there.
+ */
+static enum hv_act routing_write(struct hv_cpu *cpu, u32 msr, u64 value)
+{
+	u64 old;
+
+	if (!rdmsr_safe(msr, &old))
+		return HV_GP;
+	return old == value ? HV_ADVANCE : absent_write(cpu, msr, value);
+}
+
+/*
+ * Under another hypervisor: it writes at the address that its MSRs are given,
+ * and knows nothing of our second stage. None of what it keeps there is longer
+ * than 64 bytes but for whole pages.
+ */
+static enum hv_act shared_page_write(struct hv_cpu *cpu, u32 msr, u64 value)
+{
+	bool denied;
+
+	host_lock(&hv.guest);
+	denied = region_denies(&hv.guest.regions, value, VBH_W) ||
+		 region_denies(&hv.guest.regions, value + 63, VBH_W);
+	host_unlock(&hv.guest);
+	if (denied)
+		return absent_write(cpu, msr, value);
+	return wrmsr_safe(msr, value) ? HV_ADVANCE : HV_GP;
+}
+
 static const struct msr_row rows[] = {
+	{ MSR_KVM_OLD_FIRST, MSR_KVM_OLD_LAST, NULL, shared_page_write, false },
+	{ MSR_HYPERV_FIRST, MSR_HYPERV_LAST, NULL, shared_page_write, false },
+	{ MSR_KVM_FIRST, MSR_KVM_LAST, NULL, shared_page_write, false },
 	{ MSR_APIC_BASE, MSR_APIC_BASE, NULL, apic_base_write, false },
+	{ MSR_TSC, MSR_TSC, NULL, tsc_write, false },
+	{ MSR_TSC_ADJUST, MSR_TSC_ADJUST, NULL, tsc_write, false },
 	{ MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, feature_control_read, absent_write, false },
 	{ MSR_VMX_FIRST, MSR_VMX_LAST, absent_read, absent_write, false },
 	{ MSR_MTRR_PHYSBASE0, MSR_MTRR_LAST, NULL, mtrr_write, false },
 	{ MSR_MTRR_DEFTYPE, MSR_MTRR_DEFTYPE, NULL, mtrr_write, false },
 	{ MSR_X2APIC_ICR, MSR_X2APIC_ICR, NULL, icr_write, true },
 	{ MSR_EFER, MSR_EFER, efer_read, efer_write, false },
+	{ MSR_TSC_RATIO, MSR_TSC_RATIO, absent_read, absent_write, false },
+	{ MSR_AMD_SYSCFG, MSR_AMD_SYSCFG, NULL, routing_write, false },
+	{ MSR_AMD_IORR_FIRST, MSR_AMD_TOP_MEM, NULL, routing_write, false },
+	{ MSR_AMD_TOP_MEM2, MSR_AMD_TOP_MEM2, NULL, routing_write, false },
+	{ MSR_AMD_MMIO_CONF, MSR_AMD_MMIO_CONF, NULL, routing_write, false },
+	{ MSR_AMD_SMM_BASE, MSR_AMD_SMM_MASK, NULL, routing_write, false },
 	{ MSR_VM_CR, MSR_VM_SMM_CTL, absent_read, absent_write, false },
 	{ MSR_VM_HSAVE_PA, MSR_VM_HSAVE_PA, absent_read, hsave_write, false },
 	{ MSR_SVM_KEY, MSR_SVM_KEY, absent_read, absent_write, false },
@@ -140,9 +206,13 @@ static const struct msr_row *find(u32 msr)
 	return NULL;
 }
 
-/* Which of the rows a vendor needs is its own bitmap's business; the ICR is ours. */
+/* Which of the rows a vendor needs is its own bitmap's business; these are everybody's. */
 void msr_init(void)
 {
+	hv.vendor->intercept_msr_write(MSR_TSC);
+	hv.vendor->intercept_msr_write(MSR_TSC_ADJUST);
+	hv.vendor->intercept_msr_write(MSR_KVM_OLD_FIRST);
+	hv.vendor->intercept_msr_write(MSR_KVM_OLD_LAST);
 	if (hv.trap_icr)
 		hv.vendor->intercept_msr_write(MSR_X2APIC_ICR);
 }

@@ -16,8 +16,6 @@ static u64 used[POOL_MAX / 64];
 static u64 free_pages;
 static u32 hint;
 
-extern char hv_end[];
-
 static u32 pool_size(void)
 {
 	return hv.params.nr_chunks * CHUNK_PAGES;

@@ -47,6 +47,7 @@ static u64 *split(struct pt *pt, u64 *slot, u8 level)
 		for (i = 0; i < 512; i++)
 			table[i] = entry + i * PT_SIZE(level - 1);
 	}
+	barrier();	/* walks by other CPUs see it filled */
 	WRITE_ONCE(*slot, hv_pa(table) | pt->format->table);
 	return table;
 }

@@ -22,7 +22,7 @@ static void load_tr(struct hv_cpu *cpu, const struct hv_linux *st)
 	 */
 	if (tr->sel != HV_TR)
 		return;
-	cpu->gdt[i] = (tr->limit & 0xffff) | (tr->base & 0xffffff) << 16 | 0x0000890000000000 |
+	cpu->gdt[i] = (tr->limit & 0xffff) | (tr->base & 0xffffff) << 16 | 0x0000890000000000ull |
 		      (u64)(tr->limit & 0xf0000) << 32 | (tr->base >> 24 & 0xff) << 56;
 	cpu->gdt[i + 1] = tr->base >> 32;
 	ltr(HV_TR);
@@ -79,18 +79,22 @@ __noreturn void hv_return(struct hv_cpu *cpu, struct hv_linux *st, struct vbh_la
 		.ss = st->seg[SEG_SS].sel,
 	};
 
+	/* PCIDE is there before an NMI can reach Linux, whose return from it relies on that. */
 	write_cr3(mm_exit_tables(cpu, st->cr3));
+	write_cr4(st->cr4);
 	if (error)
 		memcpy(params->error, error, sizeof(params->error));
 	load_tr(cpu, st);
 	lgdt(&st->gdtr);
-	lidt(&st->idtr);
 	load_segments(st);
 	write_cr0(st->cr0);
-	write_cr4(st->cr4);
 	wrmsr(MSR_EFER, st->efer);
 	write_dr7(st->dr7);
+	/* Until all is Linux's NMIs are ours; what came is sent again. */
+	lidt(&st->idtr);
 	spin_unlock(&hv.launch_lock);
+	if (cpu->nmi_pending)
+		apic_send_nmi(cpu, cpu->apic_id);
 	go(st->gpr, &frame);
 }
 

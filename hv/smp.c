@@ -5,11 +5,30 @@
  */
 #include "hv.h"
 
+/*
+ * One at a time: a second NMI could come after the first was taken, and would
+ * then be Linux's. Whoever takes the one on its way sees what was asked before.
+ */
 void smp_kick(struct hv_cpu *target)
 {
-	target->kicks++;
-	__atomic_store_n(&target->kicked, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_exchange_n(&target->kicked, 1, __ATOMIC_SEQ_CST))
+		return;
+	__atomic_add_fetch(&target->kicks, 1, __ATOMIC_RELAXED);
 	apic_send_nmi(this_cpu(), target->apic_id);
+}
+
+#define RESEND		(1u << 22)	/* turns of the wait: long beyond any NMI's way */
+
+/* A kick that met a CPU on its way to wait for a SIPI may have been lost: then once more. */
+static void wait_for(struct hv_cpu *cpu, u32 gen)
+{
+	u32 n = 0;
+
+	while (READ_ONCE(cpu->in_guest) && READ_ONCE(cpu->seen) != gen) {
+		cpu_relax();
+		if (++n % RESEND == 0)
+			apic_send_nmi(this_cpu(), cpu->apic_id);
+	}
 }
 
 /*
@@ -29,10 +48,8 @@ void smp_flush(void)
 			smp_kick(cpu);
 	}
 	for (i = 0; i < hv.params.cpus; i++) {
-		struct hv_cpu *cpu = hv_cpu(i);
-
-		while (cpu != self && READ_ONCE(cpu->in_guest) && READ_ONCE(cpu->seen) != gen)
-			cpu_relax();
+		if (hv_cpu(i) != self)
+			wait_for(hv_cpu(i), gen);
 	}
 	stage2_reap();
 }

@@ -7,24 +7,47 @@
 #include "hv.h"
 #include "../core/string.h"
 
+/* What INIT does, but for the wait. */
+void hv_reset(struct hv_cpu *cpu)
+{
+	memset(cpu->gpr, 0, sizeof(cpu->gpr));
+	hv.vendor->reset(cpu);
+	apic_drain(cpu);
+}
+
 /* INIT was accepted for this CPU: wait for its SIPI here, then start in real mode. */
 static void wait_for_sipi(struct hv_cpu *cpu)
 {
-	core_cpu_reset(&cpu->vcpu);
-	memset(cpu->gpr, 0, sizeof(cpu->gpr));
-	cpu->nmi_pending = false;
-	hv.vendor->reset(cpu);
-	apic_drain(cpu);
+	hv_reset(cpu);
 	for (;;) {
 		u32 sipi = __atomic_exchange_n(&cpu->sipi, 0, __ATOMIC_ACQUIRE);
 
 		if (sipi) {
+			/* An INIT that was repeated while we waited came before it. */
+			__atomic_and_fetch(&cpu->requests, ~REQ_INIT, __ATOMIC_SEQ_CST);
 			hv.vendor->start(cpu, sipi & 0xff);
 			return;
 		}
 		if (READ_ONCE(cpu->requests) & REQ_HALT)
 			smp_halt();
 		cpu_relax();
+	}
+}
+
+/*
+ * A SIPI that nobody intercepts at its sender is lost on a CPU that does not
+ * wait for it in the guest, and Linux sends it right after the INIT: so there
+ * first of all, and the rest when it has come (exit_sipi()).
+ */
+static void accept_init(struct hv_cpu *cpu)
+{
+	core_cpu_reset(&cpu->vcpu);
+	cpu->nmi_pending = false;
+	if (hv.trap_icr) {
+		wait_for_sipi(cpu);
+	} else {
+		cpu->waiting = true;
+		hv.vendor->wait_sipi(cpu);
 	}
 }
 
@@ -36,7 +59,7 @@ static void serve(struct hv_cpu *cpu)
 	if ((requests & REQ_HALT) || READ_ONCE(hv.halted))
 		smp_halt();
 	if (requests & REQ_INIT)
-		wait_for_sipi(cpu);
+		accept_init(cpu);
 	if (cpu->seen != gen) {
 		vcpu_sync(&cpu->vcpu);
 		hv.vendor->pins_changed(cpu);
@@ -78,5 +101,9 @@ void hv_tail(struct hv_cpu *cpu)
 		WRITE_ONCE(cpu->in_guest, 0);
 		serve(cpu);
 	}
-	inject_pending(cpu);
+	/* Nothing is cached, delivered or executed there, and no kick would be answered. */
+	if (cpu->waiting)
+		WRITE_ONCE(cpu->in_guest, 0);
+	else
+		inject_pending(cpu);
 }

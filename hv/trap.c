@@ -70,6 +70,8 @@ __used void hv_trap(struct trap_frame *f)
 		cpu->mc_pending = true;
 		restart_entry(f);
 		return;
+	case VECTOR_SX:		/* an INIT, made harmless (hv/svm) */
+		return;
 	case VECTOR_GP:
 	case VECTOR_UD:
 		if (fixup(f))
@@ -140,9 +142,9 @@ void trap_load(struct hv_cpu *cpu)
 	struct dt_reg idtr = { sizeof(idt) - 1, (u64)idt };
 	u64 tss = (u64)cpu->tss;
 
-	cpu->gdt[HV_CS / 8] = 0x00af9b000000ffff;
-	cpu->gdt[HV_DS / 8] = 0x00cf93000000ffff;
-	cpu->gdt[HV_TR / 8] = 0x0000890000000067 | (tss & 0xffffff) << 16 |
+	cpu->gdt[HV_CS / 8] = 0x00af9b000000ffffull;
+	cpu->gdt[HV_DS / 8] = 0x00cf93000000ffffull;
+	cpu->gdt[HV_TR / 8] = 0x0000890000000067ull | (tss & 0xffffff) << 16 |
 			      (tss >> 24 & 0xff) << 56;
 	cpu->gdt[HV_TR / 8 + 1] = tss >> 32;
 	lgdt(&gdtr);

@@ -63,12 +63,12 @@ struct vm_exit {
 	struct hv_event interrupted;	/* type NONE: nothing was */
 
 	struct vbh_access access;	/* MEMORY */
-	bool not_present;	/* MEMORY: nothing is mapped there yet */
+	bool not_present;	/* MEMORY: nothing is mapped there */
 
 	u32 msr;		/* MSR_READ, MSR_WRITE */
 	u8 cr;			/* CR_WRITE: 0 or 4 */
 	bool value_valid;	/* CR_WRITE: else the instruction must be decoded */
-	u64 value;		/* CR_WRITE: the whole new value; MSR_WRITE: EDX:EAX */
+	u64 value;		/* CR_WRITE: all of it; MSR_WRITE: EDX:EAX; SIPI: the start page */
 	u32 raw;		/* the vendor's own exit code, for the log */
 };
 
@@ -140,6 +140,8 @@ struct hv_vendor {
 
 	/* Let interrupts into our own gates for a moment (apic_drain()). */
 	void (*open_interrupts)(void);
+	/* Where INIT and SIPI exit: at the next entry wait for a SIPI, and do nothing else. */
+	void (*wait_sipi)(struct hv_cpu *cpu);
 	/* INIT state, then real mode at page << 12. */
 	void (*reset)(struct hv_cpu *cpu);
 	void (*start)(struct hv_cpu *cpu, u8 page);

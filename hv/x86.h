@@ -65,8 +65,11 @@
 #define DR7_INIT		0x400ull
 
 #define MSR_TSC			0x10
+#define MSR_KVM_OLD_FIRST	0x11		/* wall clock, system time */
+#define MSR_KVM_OLD_LAST	0x12
 #define MSR_APIC_BASE		0x1b
 #define MSR_FEATURE_CONTROL	0x3a
+#define MSR_TSC_ADJUST		0x3b
 #define MSR_MTRRCAP		0xfe
 #define MSR_SYSENTER_CS		0x174
 #define MSR_SYSENTER_ESP	0x175
@@ -84,6 +87,10 @@
 #define MSR_X2APIC		0x800
 #define MSR_X2APIC_ICR		0x830
 #define MSR_XSS			0xda0
+#define MSR_HYPERV_FIRST	0x40000000
+#define MSR_HYPERV_LAST		0x400001ff
+#define MSR_KVM_FIRST		0x4b564d00
+#define MSR_KVM_LAST		0x4b564dff
 #ifndef MSR_EFER
 #define MSR_EFER		0xc0000080
 #endif
@@ -94,7 +101,14 @@
 #define MSR_FS_BASE		0xc0000100
 #define MSR_GS_BASE		0xc0000101
 #define MSR_KERNEL_GS_BASE	0xc0000102
+#define MSR_TSC_RATIO		0xc0000104
 #define MSR_AMD_SYSCFG		0xc0010010
+#define MSR_AMD_IORR_FIRST	0xc0010016
+#define MSR_AMD_TOP_MEM		0xc001001a
+#define MSR_AMD_TOP_MEM2	0xc001001d
+#define MSR_AMD_MMIO_CONF	0xc0010058
+#define MSR_AMD_SMM_BASE	0xc0010111
+#define MSR_AMD_SMM_MASK	0xc0010113
 #define MSR_VM_CR		0xc0010114
 #define MSR_VM_IGNNE		0xc0010115
 #define MSR_VM_SMM_CTL		0xc0010116
@@ -111,6 +125,7 @@
 #define VECTOR_GP		13
 #define VECTOR_PF		14
 #define VECTOR_MC		18
+#define VECTOR_SX		30
 
 /* Memory types, as MTRRs, PAT and EPT number them. */
 #define MEM_UC			0

@@ -47,7 +47,10 @@ int vbh_info(struct vbh *vbh, struct vbh_info *info);
  * of what was missing. -EBUSY or -EALREADY: runs already.
  */
 int vbh_start(struct vbh *vbh, const struct vbh_policy *policy);
-/* -EPERM: sealed, and not unlocked; -ESRCH: does not run. */
+/*
+ * -EPERM: sealed, and not unlocked; -ESRCH: does not run; -EAGAIN: CPU hotplug
+ * was in the way; -EIO: some CPU would not leave.
+ */
 int vbh_stop(struct vbh *vbh);
 /* -EALREADY: is sealed. */
 int vbh_seal(struct vbh *vbh);

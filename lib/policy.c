@@ -18,8 +18,25 @@
 #include "policy.h"
 
 #define RING_RECORDS_MIN	64
-#define RING_RECORDS_MAX	32768
+#define RING_RECORDS_MAX	8192
 #define MSR_EFER		0xc0000080u
+
+/*
+ * What the core takes (PIN_CR0_BITS and so on in core/pin.h; a test compares):
+ * the other bits Linux changes while it runs, and some MSRs it has no raw use of.
+ */
+#define PINNABLE_CR0	0x0000000080010021ull
+#define PINNABLE_CR4	0x0000000001f11820ull
+#define PINNABLE_EFER	0x0000000000000d01ull
+
+static const struct {
+	uint32_t first, last;
+} not_pinnable_msrs[] = {
+	{ 0x3a, 0x3a },			/* FEATURE_CONTROL */
+	{ 0x480, 0x493 },		/* capabilities of VMX */
+	{ 0x800, 0x8ff },		/* x2APIC */
+	{ 0xc0010114, 0xc0010119 },	/* VM_CR to SVM_KEY */
+};
 
 struct loader {
 	struct policy_error err;
@@ -32,6 +49,7 @@ struct key {
 	int (*read)(struct loader *l, const config_setting_t *s, const struct key *key);
 	size_t offset;		/* of the field in struct vbh_policy */
 	enum vbh_names names;
+	uint64_t pinnable;	/* the bits of a register that may be named */
 	const struct key *keys;	/* of a group */
 	size_t nr_keys;
 };
@@ -46,7 +64,7 @@ static void *field(struct loader *l, size_t offset)
 /* The key with the groups it stands in, "cr4.bits"; of a list's element, the list's. */
 static void full_name(const config_setting_t *s, char *buf, size_t len)
 {
-	const char *names[8];
+	const char *names[8] = { NULL };
 	size_t depth = 0, used = 0;
 
 	buf[0] = '\0';
@@ -225,6 +243,8 @@ static int read_bits(struct loader *l, const config_setting_t *s, const struct k
 
 		if (err)
 			return err;
+		if (!(key->pinnable & 1ull << number))
+			return refuse(l, bit, "can't be pinned: Linux changes it while it runs, or it is none of its own");
 		if (*mask & 1ull << number)
 			return refuse(l, bit, "named twice");
 		*mask |= 1ull << number;
@@ -247,7 +267,7 @@ static int read_group(struct loader *l, const config_setting_t *s, const struct 
 		size_t k;
 		int err;
 
-		for (k = 0; k < key->nr_keys && strcmp(name, key->keys[k].name); k++)
+		for (k = 0; k < key->nr_keys && strcmp(name, key->keys[k].name) != 0; k++)
 			;
 		if (k == key->nr_keys)
 			return refuse(l, member, "unknown setting");
@@ -290,6 +310,9 @@ static int read_msr_number(struct loader *l, const config_setting_t *s, const st
 		return err;
 	if (msr == MSR_EFER)
 		return refuse(l, s, "EFER is pinned bit by bit in the group efer");
+	for (size_t i = 0; i < sizeof(not_pinnable_msrs) / sizeof(not_pinnable_msrs[0]); i++)
+		if (msr >= not_pinnable_msrs[i].first && msr <= not_pinnable_msrs[i].last)
+			return refuse(l, s, "can't be pinned: it is the hypervisor's to answer for");
 	for (__u32 i = 0; i < l->policy.nr_msrs; i++)
 		if (l->policy.msr[i].msr == msr)
 			return refuse(l, s, "pinned twice");
@@ -385,17 +408,17 @@ static const struct key dtr_keys[] = {
 };
 
 static const struct key cr0_keys[] = {
-	{ "bits", read_bits, OFF(cr0_mask), VBH_NAMES_CR0 },
+	{ "bits", read_bits, OFF(cr0_mask), VBH_NAMES_CR0, PINNABLE_CR0 },
 	RULE("rule", cr0_rule),
 };
 
 static const struct key cr4_keys[] = {
-	{ "bits", read_bits, OFF(cr4_mask), VBH_NAMES_CR4 },
+	{ "bits", read_bits, OFF(cr4_mask), VBH_NAMES_CR4, PINNABLE_CR4 },
 	RULE("rule", cr4_rule),
 };
 
 static const struct key efer_keys[] = {
-	{ "bits", read_bits, OFF(efer_mask), VBH_NAMES_EFER },
+	{ "bits", read_bits, OFF(efer_mask), VBH_NAMES_EFER, PINNABLE_EFER },
 	RULE("rule", efer_rule),
 };
 

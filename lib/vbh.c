@@ -152,11 +152,21 @@ int vbh_stop(struct vbh *vbh)
 {
 	int err = device_ioctl(vbh->fd, VBH_IOC_STOP, NULL);
 
-	if (err == -EPERM)
+	switch (err) {
+	case 0:
+		return 0;
+	case -EPERM:
 		return fail(vbh, err, "VBH is sealed: it takes its key to stop it");
-	if (err == -EOPNOTSUPP)
-		return fail(vbh, err, "the hypervisor can not be stopped from within the virtual machine");
-	return err ? fail_plain(vbh, err) : 0;
+	case -EAGAIN:
+		return fail(vbh, err, "CPUs came and went all the time: try again");
+	case -EIO:
+		return fail(vbh, err, "some CPU would not leave guest mode: VBH goes on there (see dmesg)");
+	case -ENOSYS:
+	case -EOPNOTSUPP:
+		return fail(vbh, err, "this hypervisor can't be stopped from within the virtual machine");
+	default:
+		return fail_plain(vbh, err);
+	}
 }
 
 int vbh_seal(struct vbh *vbh)

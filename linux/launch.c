@@ -35,6 +35,11 @@ struct rendezvous {
 	const char *reason;	/* words for it, unless the image has them */
 };
 
+void launch_show_memory(struct seq_file *m)
+{
+	space_show(&space, m);
+}
+
 const struct cpumask *launch_cpus(void)
 {
 	return &launched;

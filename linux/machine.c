@@ -29,18 +29,28 @@ MODULE_PARM_DESC(trap_icr,
  * A KVM that is loaded but idle would set CR4.VMXE or EFER.SVME with its next
  * virtual machine, in a way that treats a fault as a bug.
  */
-static const char *kvm_loaded(void)
+const char *machine_kvm_name(const struct module *mod)
 {
 	static const char * const names[] = { "kvm_intel", "kvm_amd" };
-	const char *found = NULL;
-	struct module *mod;
 	int i;
 
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(mod->name, names[i]))
+			return names[i];
+	return NULL;
+}
+
+static const char *kvm_loaded(void)
+{
+	const char *found = NULL;
+	struct module *mod;
+
 	facts_lock_modules();
-	list_for_each_entry(mod, facts_modules(), list)
-		for (i = 0; i < ARRAY_SIZE(names); i++)
-			if (!strcmp(mod->name, names[i]))
-				found = names[i];
+	list_for_each_entry(mod, facts_modules(), list) {
+		found = machine_kvm_name(mod);
+		if (found)
+			break;
+	}
 	facts_unlock_modules();
 	return found;
 }

@@ -197,6 +197,7 @@ static int __init vbh_init(void)
 	err = dev_init();
 	if (err)
 		goto no_dev;
+	debugfs_register();
 	return 0;
 
 no_dev:
@@ -209,6 +210,7 @@ no_cpus:
 /* A reference is held while VBH runs: by now it does not. */
 static void __exit vbh_exit(void)
 {
+	debugfs_unregister();
 	dev_exit();
 	cpus_exit();
 	modules_exit();

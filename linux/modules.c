@@ -147,10 +147,17 @@ static void module_live(struct module *mod)
 		pr_err("module %s can't be held\n", mod->name);
 }
 
+static int refuse_kvm(const struct module *mod)
+{
+	pr_warn("%s can't be used while VBH runs: not loaded\n", mod->name);
+	return notifier_from_errno(-EBUSY);
+}
+
 static int module_event(struct notifier_block *nb, unsigned long state,
 			void *data)
 {
 	struct module *mod = data;
+	int ret = NOTIFY_DONE;
 	struct guarded *g;
 
 	mutex_lock(&vbh_mutex);
@@ -164,8 +171,11 @@ static int module_event(struct notifier_block *nb, unsigned long state,
 		module_live(mod);
 	else if (state == MODULE_STATE_GOING && g)
 		unprotect(g);
+	else if (state == MODULE_STATE_COMING && vbh_mode == VBH_NATIVE &&
+		 machine_kvm_name(mod))
+		ret = refuse_kvm(mod);
 	mutex_unlock(&vbh_mutex);
-	return NOTIFY_DONE;
+	return ret;
 }
 
 static struct notifier_block notifier = {

@@ -14,7 +14,7 @@
 
 #define RING_DEFAULT	2048u
 #define RING_FEWEST	64u
-#define RING_MOST	32768u
+#define RING_MOST	8192u
 
 static bool bad_rule(u8 rule)
 {

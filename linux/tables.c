@@ -10,6 +10,7 @@
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/pgtable.h>
+#include <linux/seq_file.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <asm/desc.h>
@@ -31,6 +32,15 @@ static const struct vbh_image *image(void)
 u64 space_entry(void)
 {
 	return image()->entry;
+}
+
+void space_show(const struct launch_space *space, struct seq_file *m)
+{
+	int i;
+
+	for (i = 0; i < VBH_MAX_CHUNKS && space->chunk[i]; i++)
+		seq_printf(m, "%llx %llx\n", page_to_phys(space->chunk[i]),
+			   page_to_phys(space->chunk[i]) + VBH_CHUNK);
 }
 
 u64 space_cr3(const struct launch_space *space)

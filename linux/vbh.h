@@ -26,6 +26,8 @@ struct vbh_why {
 /* Set why, tell the kernel log, return err. The text has no newline. */
 __printf(3, 4) int vbh_fail(struct vbh_why *why, int err, const char *fmt, ...);
 
+struct seq_file;
+
 /* main.c: the life of the whole. */
 
 enum vbh_mode {
@@ -63,6 +65,8 @@ void facts_unlock_modules(void);
 /* machine.c: may the image be launched here, and what it has to know. */
 
 int machine_check(struct vbh_why *why);
+/* The name of the half of KVM that needs VMX or SVM, if mod is one, or NULL. */
+const char *machine_kvm_name(const struct module *mod);
 /* Is VMX or SVM in use on this CPU? In words, or NULL. */
 const char *machine_cpu_busy(void);
 /* Everything in params but the chunks, for the CPUs in mask. */
@@ -84,6 +88,8 @@ struct launch_space {
 /* params must be described already; on failure all is as before. */
 int space_create(struct launch_space *space, struct vbh_why *why);
 void space_destroy(struct launch_space *space);
+/* A line "start end" for each chunk; nothing if there are none. */
+void space_show(const struct launch_space *space, struct seq_file *m);
 u64 space_entry(void);
 u64 space_cr3(const struct launch_space *space);
 
@@ -97,6 +103,13 @@ int launch_start(struct vbh_why *why);
 int launch_stop(void);
 /* CPUs in guest mode, online or parked. Changes inside stop_machine() only. */
 const struct cpumask *launch_cpus(void);
+
+void launch_show_memory(struct seq_file *m);
+
+/* debugfs.c */
+
+void debugfs_register(void);
+void debugfs_unregister(void);
 
 /* regions.c: ranges become regions. */
 

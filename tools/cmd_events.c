@@ -30,6 +30,7 @@ struct reader {
 	struct vbh_chain chain;
 	bool broken;		/* the chain; chain.bad_seq says where */
 	struct vbh_event *kept;	/* of --lines: a ring of q.last */
+	bool keeping;		/* records go there, not yet to the output */
 	uint64_t nr_kept;
 	uint64_t printed;
 	uint64_t next_seq;	/* after the last one read */
@@ -76,6 +77,11 @@ static const char *comm_text(const struct vbh_event *ev, char *buf, size_t len)
 	return buf;
 }
 
+static size_t insn_len(const struct vbh_event *ev)
+{
+	return ev->insn_len < sizeof(ev->insn) ? ev->insn_len : sizeof(ev->insn);
+}
+
 static json_t *json_event(const struct reader *r, const struct vbh_event *ev)
 {
 	char what[512], where[256], when[64], who[64];
@@ -103,16 +109,15 @@ static json_t *json_event(const struct reader *r, const struct vbh_event *ev)
 	json_object_set_new(j, "symbol", !ev->cpl && symbol_find(ev->rip, where, sizeof(where)) ?
 			    json_string(where) : json_null());
 	json_object_set_new(j, "cpl", json_integer(ev->cpl));
-	json_object_set_new(j, "gpa", ev->flags & VBH_EVENT_F_GPA ? json_hex(ev->gpa) :
+	json_object_set_new(j, "gpa", (ev->flags & VBH_EVENT_F_GPA) ? json_hex(ev->gpa) :
 			    json_null());
-	json_object_set_new(j, "gla", ev->flags & VBH_EVENT_F_GLA ? json_hex(ev->gla) :
+	json_object_set_new(j, "gla", (ev->flags & VBH_EVENT_F_GLA) ? json_hex(ev->gla) :
 			    json_null());
 	json_object_set_new(j, "old", values ? json_hex(ev->old_value) : json_null());
 	json_object_set_new(j, "new", values ? json_hex(ev->new_value) : json_null());
 	json_object_set_new(j, "width", json_integer(ev->width));
 	json_object_set_new(j, "cr3", json_hex(ev->cr3));
-	json_object_set_new(j, "insn", json_hex_bytes(ev->insn, ev->insn_len < 15 ?
-						      ev->insn_len : 15));
+	json_object_set_new(j, "insn", json_hex_bytes(ev->insn, insn_len(ev)));
 	json_object_set_new(j, "pid", task ? json_integer(ev->pid) : json_null());
 	if (task)
 		*strrchr(comm_text(ev, who, sizeof(who)), '[') = '\0';
@@ -168,10 +173,17 @@ static void print_line(struct reader *r, const struct vbh_event *ev)
 	putchar('\n');
 }
 
+/* " symbol+0x0" or "". */
+static const char *named(uint64_t addr, char *buf, size_t len)
+{
+	buf[0] = ' ';
+	return symbol_find(addr, buf + 1, len - 1) ? buf : "";
+}
+
 static void print_full(struct reader *r, const struct vbh_event *ev)
 {
 	char when[64], name[16], what[512], where[256], who[64];
-	size_t len = ev->insn_len < 15 ? ev->insn_len : 15;
+	size_t len = insn_len(ev);
 
 	printf("%sevent %llu%s\n", colour(COLOUR_BOLD), ev->seq, colour(COLOUR_NONE));
 	describe_event(ev, what, sizeof(what));
@@ -185,16 +197,15 @@ static void print_full(struct reader *r, const struct vbh_event *ev)
 	printf("  action   %s%s%s\n", colour(action_colour(ev)),
 	       name_or_number(VBH_NAMES_ACTION, ev->action, name, sizeof(name)),
 	       colour(COLOUR_NONE));
-	printf("  rip      0x%llx %s, ring %u\n", ev->rip,
-	       symbol_find(ev->rip, where, sizeof(where)) ? where : "", ev->cpl);
+	printf("  rip      0x%llx%s, ring %u\n", ev->rip, named(ev->rip, where, sizeof(where)),
+	       ev->cpl);
 	printf("  insn     ");
 	for (size_t i = 0; i < len; i++)
 		printf("%02x ", ev->insn[i]);
 	printf("%s%s\n", len ? "" : "not read", ev->flags & VBH_EVENT_F_UNDECODED ?
 	       "(not understood)" : "");
 	if (ev->flags & VBH_EVENT_F_GLA)
-		printf("  linear   0x%llx %s\n", ev->gla,
-		       symbol_find(ev->gla, where, sizeof(where)) ? where : "");
+		printf("  linear   0x%llx%s\n", ev->gla, named(ev->gla, where, sizeof(where)));
 	if (ev->flags & VBH_EVENT_F_GPA)
 		printf("  physical 0x%llx\n", ev->gpa);
 	if (ev->flags & VBH_EVENT_F_VALUES)
@@ -225,7 +236,7 @@ static void take(struct reader *r, const struct vbh_event *ev)
 		r->broken = true;
 	if (ev->seq < r->q.since || (r->q.kind != UINT32_MAX && ev->kind != r->q.kind))
 		return;
-	if (r->kept)
+	if (r->keeping && r->q.last)
 		r->kept[r->nr_kept++ % r->q.last] = *ev;
 	else
 		print_event(r, ev);
@@ -236,10 +247,9 @@ static void print_kept(struct reader *r)
 {
 	uint64_t n = r->nr_kept < r->q.last ? r->nr_kept : r->q.last;
 
+	r->keeping = false;
 	for (uint64_t i = r->nr_kept - n; i < r->nr_kept; i++)
 		print_event(r, &r->kept[i % r->q.last]);
-	free(r->kept);
-	r->kept = NULL;
 }
 
 /* All that is there now. 0: VBH has stopped; 1: there may be more later; or a negative errno. */
@@ -287,6 +297,8 @@ static int follow(struct reader *r)
 			return 0;
 		err = vbh_events_wait(r->vbh, -1, &old);
 		if (err >= 0)
+			err = vbh_info(r->vbh, &r->info);	/* clocks drift apart */
+		if (err >= 0)
 			err = drain(r);
 		if (err > 0 && acknowledge(r))
 			return complain(EXIT_FAILED, "%s", vbh_error(r->vbh));
@@ -320,12 +332,13 @@ static int run(struct reader *r)
 		return complain_vbh(r->vbh, err);
 	if (!err && !r->next_seq && !r->info.running)
 		return complain(EXIT_NOT_RUNNING, "VBH is not running, and no events are left");
-	if (r->kept)
+	if (r->keeping)
 		print_kept(r);
 	if (opt_json && !r->q.follow)
 		fputs(r->printed ? "\n]\n" : "[]\n", stdout);
-	if (acknowledge(r))
-		return complain_vbh(r->vbh, -EIO);
+	/* A VBH that has stopped (0) has no more use for the room. */
+	if (err && acknowledge(r))
+		return complain(EXIT_FAILED, "%s", vbh_error(r->vbh));
 	if (r->q.follow && err)
 		code = follow(r);
 	if (symbols_hidden() && !opt_json)
@@ -367,6 +380,7 @@ static int parse_options(int argc, char **argv, struct query *q)
 int cmd_events(int argc, char **argv)
 {
 	struct reader r = { .q = { .kind = UINT32_MAX } };
+	struct vbh_event *kept = NULL;
 	int err, code = parse_options(argc, argv, &r.q);
 
 	if (code)
@@ -380,15 +394,17 @@ int cmd_events(int argc, char **argv)
 		goto out;
 	}
 	if (r.q.last) {
-		r.kept = calloc(r.q.last, sizeof(*r.kept));
-		if (!r.kept) {
+		kept = calloc(r.q.last, sizeof(*kept));
+		if (!kept) {
 			code = complain(EXIT_FAILED, "out of memory");
 			goto out;
 		}
+		r.kept = kept;
+		r.keeping = true;
 	}
 	code = run(&r);
 out:
-	free(r.kept);
+	free(kept);
 	vbh_close(r.vbh);
 	return code;
 }

@@ -71,7 +71,7 @@ static int generate(const char *path)
 	return code;
 }
 
-static int hash(const char *path)
+static int hash_file(const char *path)
 {
 	uint8_t key[VBH_KEY_MAX + 1];
 	int code, fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -103,6 +103,6 @@ int cmd_key(int argc, char **argv)
 	if (!strcmp(argv[optind], "generate"))
 		return generate(argv[optind + 1]);
 	if (!strcmp(argv[optind], "hash"))
-		return hash(argv[optind + 1]);
+		return hash_file(argv[optind + 1]);
 	return usage("no such subcommand '%s'", argv[optind]);
 }

@@ -104,7 +104,7 @@ static int open_running(struct vbh **vbh, struct vbh_info *info)
 	if (err)
 		return complain_vbh(*vbh, err);
 	if (!info->running)
-		return complain(EXIT_NOT_RUNNING, "VBH is not running: start it first (vbhctl start)");
+		return complain(EXIT_NOT_RUNNING, "VBH is not running");
 	return EXIT_OK;
 }
 

@@ -68,13 +68,16 @@ static void print_row(const char *name, const uint64_t *values, unsigned int n)
 
 static int print_stats(const struct vbh_stats *st, unsigned int n, bool all)
 {
-	uint64_t *row = calloc(n, sizeof(*row));
+	uint64_t *row = calloc((size_t)n + 1, sizeof(*row));
+	char cpu[16];
 
 	if (!row)
 		return complain(EXIT_FAILED, "out of memory");
 	printf("%s%-13s", colour(COLOUR_BOLD), "REASON");
-	for (unsigned int c = 0; c < n; c++)
-		printf("       CPU%-3u", st[c].cpu);
+	for (unsigned int c = 0; c < n; c++) {
+		snprintf(cpu, sizeof(cpu), "CPU%u", st[c].cpu);
+		printf(" %12s", cpu);
+	}
 	printf(" %12s%s\n", "TOTAL", colour(COLOUR_NONE));
 	for (unsigned int i = 0; i < NR_COUNTERS; i++) {
 		uint64_t sum = 0;

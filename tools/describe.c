@@ -250,7 +250,7 @@ static void cpu(struct line *l, const struct vbh_event *ev)
 static void note(struct line *l, const struct vbh_event *ev)
 {
 	static const char * const words[] = {
-		[VBH_KIND_START - VBH_KIND_START] = "VBH started",
+		[0] = "VBH started",
 		[VBH_KIND_SEAL - VBH_KIND_START] = "sealed",
 		[VBH_KIND_UNLOCK - VBH_KIND_START] = "unlocked by the key",
 		[VBH_KIND_STOP - VBH_KIND_START] = "VBH stopped",

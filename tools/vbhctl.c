@@ -112,7 +112,6 @@ static int exit_code_of(int err)
 		return EXIT_NOT_RUNNING;
 	case -EPERM:
 	case -EACCES:
-	case -EAGAIN:
 		return EXIT_REFUSED;
 	default:
 		return EXIT_FAILED;
@@ -151,7 +150,7 @@ static int cmd_version(int argc, char **argv)
 					    "driver_abi", info.abi ?
 					    json_sprintf("%u.%u", info.abi >> 16,
 							 info.abi & 0xffff) : json_null()));
-	printf("vbhctl %s, libvbh %s, ABI %u.%u\n", LIBVBH_VERSION, vbh_version(),
+	printf("vbhctl %s, libvbh %s, ABI %d.%d\n", LIBVBH_VERSION, vbh_version(),
 	       VBH_ABI_MAJOR, VBH_ABI_MINOR);
 	if (info.abi)
 		printf("driver: ABI %u.%u\n", info.abi >> 16, info.abi & 0xffff);

@@ -82,6 +82,7 @@ static void decode_other(struct vmcb *v, struct vm_exit *exit)
 	switch (v->exit_code) {
 	case SVM_EXIT_INIT:
 		exit->kind = VBH_EXIT_INIT;
+		trap_open_nmi();
 		break;
 	case SVM_EXIT_INVD:
 		exit->kind = VBH_EXIT_INVD;

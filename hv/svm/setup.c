@@ -6,6 +6,8 @@
 #include "../../core/string.h"
 #include "svm.h"
 
+#define VM_CR_R_INIT		BIT(1)
+#define VM_CR_DIS_A20M		BIT(2)
 #define VM_CR_SVMDIS		BIT(4)
 #define CPUID_SVM_NPT		BIT(0)
 #define CPUID_SVM_NRIPS		BIT(3)
@@ -15,16 +17,20 @@ static u8 msrpm[8192] __aligned(4096);
 
 /* The MSRs that always exit, and why it is not the pins' business. */
 static const struct {
-	u32 msr;
+	u32 first, last;
 	bool read, write;
 } always[] = {
-	{ MSR_EFER, true, true },		/* SVME is set in truth, clear to the guest */
-	{ MSR_APIC_BASE, false, true },
-	{ MSR_VM_CR, true, true },
-	{ MSR_VM_IGNNE, true, true },
-	{ MSR_VM_SMM_CTL, true, true },
-	{ MSR_VM_HSAVE_PA, true, true },	/* else the guest chooses where we are saved */
-	{ MSR_SVM_KEY, true, true },
+	{ MSR_EFER, MSR_EFER, true, true },	/* SVME is set in truth, clear to the guest */
+	{ MSR_APIC_BASE, MSR_APIC_BASE, false, true },
+	{ MSR_TSC_RATIO, MSR_TSC_RATIO, true, true },
+	/* Where physical addresses lead: SYSCFG can even switch encryption on. */
+	{ MSR_AMD_SYSCFG, MSR_AMD_SYSCFG, false, true },
+	{ MSR_AMD_IORR_FIRST, MSR_AMD_TOP_MEM, false, true },
+	{ MSR_AMD_TOP_MEM2, MSR_AMD_TOP_MEM2, false, true },
+	{ MSR_AMD_MMIO_CONF, MSR_AMD_MMIO_CONF, false, true },
+	{ MSR_AMD_SMM_BASE, MSR_AMD_SMM_MASK, false, true },
+	/* VM_HSAVE_PA among them: else the guest chooses where we are saved. */
+	{ MSR_VM_CR, MSR_SVM_KEY, true, true },
 };
 
 static void intercept_msr(u32 msr, bool read, bool write)
@@ -39,7 +45,7 @@ static void intercept_msr(u32 msr, bool read, bool write)
 		bit = 0x1000 * 8 + (msr - 0xc0010000) * 2;
 	else
 		return;		/* outside of the map: exits always */
-	msrpm[bit / 8] |= (read | write << 1) << bit % 8;
+	__atomic_or_fetch(&msrpm[bit / 8], (read | write << 1) << bit % 8, __ATOMIC_SEQ_CST);
 }
 
 void svm_intercept_msr_write(u32 msr)
@@ -89,10 +95,11 @@ int svm_probe(struct hv_caps *caps, char *error, u32 size)
 
 int svm_init(void)
 {
-	u32 i;
+	u32 i, msr;
 
 	for (i = 0; i < ARRAY_SIZE(always); i++)
-		intercept_msr(always[i].msr, always[i].read, always[i].write);
+		for (msr = always[i].first; msr <= always[i].last; msr++)
+			intercept_msr(msr, always[i].read, always[i].write);
 	return 0;
 }
 
@@ -139,7 +146,6 @@ static void set_state(struct vmcb *v, const struct hv_linux *st)
 	v->rflags = st->rflags;
 	v->rip = st->rip;
 	v->rsp = st->gpr[VBH_REG_RSP];
-	v->debugctl = st->debugctl;
 }
 
 int svm_cpu_on(struct hv_cpu *cpu, const struct hv_linux *st, char *error, u32 size)
@@ -164,6 +170,12 @@ int svm_cpu_on(struct hv_cpu *cpu, const struct hv_linux *st, char *error, u32 s
 	set_state(v, st);
 	wrmsr(MSR_EFER, st->efer | EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, svm->hsave_pa);
+	/*
+	 * An INIT stays pending over its exit and would reset us at the next STGI:
+	 * make it an #SX. And no A20 gate: it would fold physical addresses.
+	 */
+	svm->vm_cr = rdmsr(MSR_VM_CR);
+	wrmsr_safe(MSR_VM_CR, svm->vm_cr | VM_CR_R_INIT | VM_CR_DIS_A20M);
 	asm volatile("clgi");
 	return 0;
 }
@@ -195,6 +207,7 @@ void svm_cpu_off(struct hv_cpu *cpu, struct hv_linux *st)
 	write_cr2(v->cr2);
 	/* GIF before SVME: STGI needs it. Interrupts stay off by RFLAGS.IF. */
 	asm volatile("stgi");
+	wrmsr_safe(MSR_VM_CR, svm_cpu(cpu)->vm_cr);
 	wrmsr(MSR_VM_HSAVE_PA, 0);
 	wrmsr(MSR_EFER, st->efer);
 }

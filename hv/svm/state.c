@@ -105,13 +105,8 @@ void svm_set(struct hv_cpu *cpu, enum vbh_reg reg, u64 value)
 
 static u64 *vmcb_msr(struct hv_cpu *cpu, u32 msr)
 {
-	switch (msr) {
-	case MSR_PAT:
-		return &vmcb(cpu)->g_pat;
-	case MSR_DEBUGCTL:
-		return &vmcb(cpu)->debugctl;
-	}
-	return NULL;
+	/* DEBUGCTL is switched only along with the LBRs, which we leave alone. */
+	return msr == MSR_PAT ? &vmcb(cpu)->g_pat : NULL;
 }
 
 bool svm_get_msr(struct hv_cpu *cpu, u32 msr, u64 *value)
@@ -182,7 +177,7 @@ void svm_flush(struct hv_cpu *cpu)
 	vmcb(cpu)->tlb_control = TLB_FLUSH_ALL;
 }
 
-/* A descriptor-table load exits once it is pinned; CR and MSR intercepts are there already. */
+/* What is pinned exits from now on; writes of CR0, CR4 and EFER do so already. */
 void svm_pins_changed(struct hv_cpu *cpu)
 {
 	static const u32 bit[VBH_NR_DTR] = {
@@ -196,6 +191,8 @@ void svm_pins_changed(struct hv_cpu *cpu)
 	for (i = 0; i < VBH_NR_DTR; i++)
 		if (hv.guest.pins.dtr_mask & BIT(i))
 			vmcb(cpu)->misc1 |= bit[i];
+	for (i = 0; i < READ_ONCE(hv.guest.pins.nr_msrs); i++)
+		svm_intercept_msr_write(hv.guest.pins.msr[i].msr);
 }
 
 /* APM 2, table 14-1: the state after INIT. CD and NW keep what they had. */

@@ -14,6 +14,7 @@ struct svm_cpu {
 	struct vmcb *vmcb;
 	u64 vmcb_pa;
 	u64 hsave_pa;
+	u64 vm_cr;		/* Linux's */
 	bool nmi_blocked;	/* one was injected, and no IRET has ended it */
 };
 

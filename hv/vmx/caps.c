@@ -13,11 +13,11 @@ static const struct {
 	u32 msr;
 	const char *name;
 } sets[NR_SETS] = {
-	[SET_PIN] = { MSR_VMX_TRUE_PINBASED, "IA32_VMX_TRUE_PINBASED_CTLS" },
-	[SET_PROC] = { MSR_VMX_TRUE_PROCBASED, "IA32_VMX_TRUE_PROCBASED_CTLS" },
-	[SET_PROC2] = { MSR_VMX_PROCBASED_CTLS2, "IA32_VMX_PROCBASED_CTLS2" },
-	[SET_EXIT] = { MSR_VMX_TRUE_EXIT, "IA32_VMX_TRUE_EXIT_CTLS" },
-	[SET_ENTRY] = { MSR_VMX_TRUE_ENTRY, "IA32_VMX_TRUE_ENTRY_CTLS" },
+	[SET_PIN] = { MSR_VMX_TRUE_PINBASED, "IA32_VMX_TRUE_PINBASED_CTLS bit" },
+	[SET_PROC] = { MSR_VMX_TRUE_PROCBASED, "IA32_VMX_TRUE_PROCBASED_CTLS bit" },
+	[SET_PROC2] = { MSR_VMX_PROCBASED_CTLS2, "IA32_VMX_PROCBASED_CTLS2 bit" },
+	[SET_EXIT] = { MSR_VMX_TRUE_EXIT, "IA32_VMX_TRUE_EXIT_CTLS bit" },
+	[SET_ENTRY] = { MSR_VMX_TRUE_ENTRY, "IA32_VMX_TRUE_ENTRY_CTLS bit" },
 };
 
 enum need {
@@ -88,25 +88,30 @@ static const struct {
 	{ 25, "single-context INVEPT" },
 };
 
-/* error = "name (msr bit n)" */
-static int missing(char *error, u32 size, const char *name, const char *msr, u32 bit)
+/* error = "name (where n)", with n below 100. */
+void vmx_error(char *error, u32 size, const char *name, const char *where, u32 n)
 {
-	const char *const parts[] = { name, " (", msr, " bit " };
+	const char *const parts[] = { name, " (", where, " " };
 	char text[128];
-	u32 i, n = 0;
+	u32 i, len = 0;
 
 	for (i = 0; i < ARRAY_SIZE(parts); i++) {
 		const char *p = parts[i];
 
-		while (*p && n < sizeof(text) - 4)
-			text[n++] = *p++;
+		while (*p && len < sizeof(text) - 4)
+			text[len++] = *p++;
 	}
-	if (bit >= 10)
-		text[n++] = '0' + bit / 10;
-	text[n++] = '0' + bit % 10;
-	text[n++] = ')';
-	text[n] = 0;
+	if (n >= 10)
+		text[len++] = '0' + n / 10 % 10;
+	text[len++] = '0' + n % 10;
+	text[len++] = ')';
+	text[len] = 0;
 	hv_error(error, size, text);
+}
+
+static int missing(char *error, u32 size, const char *name, const char *where, u32 bit)
+{
+	vmx_error(error, size, name, where, bit);
 	return -EOPNOTSUPP;
 }
 
@@ -168,7 +173,7 @@ static int check_ept(char *error, u32 size)
 
 	for (i = 0; i < ARRAY_SIZE(ept_needs); i++)
 		if (!(cap >> ept_needs[i].bit & 1))
-			return missing(error, size, ept_needs[i].name, "IA32_VMX_EPT_VPID_CAP",
+			return missing(error, size, ept_needs[i].name, "IA32_VMX_EPT_VPID_CAP bit",
 				       ept_needs[i].bit);
 	return 0;
 }
@@ -193,7 +198,7 @@ static int check_access(char *error, u32 size)
 		return -ENODEV;
 	}
 	if (!(rdmsr(MSR_VMX_BASIC) & VMX_BASIC_TRUE))
-		return missing(error, size, "TRUE controls", "IA32_VMX_BASIC", 55);
+		return missing(error, size, "TRUE controls", "IA32_VMX_BASIC bit", 55);
 	return 0;
 }
 
@@ -238,7 +243,6 @@ static void fill(struct hv_caps *caps)
 	cpuid(10, 0, r);
 	vmx_caps.revision = rdmsr(MSR_VMX_BASIC) & VMX_BASIC_REVISION;
 	vmx_caps.perf = vmx_control(SET_EXIT, EXIT_LOAD_PERF) && (r[0] & 0xff) >= 2;
-	vmx_caps.cr4_valid = rdmsr(MSR_VMX_CR4_FIXED1);
 }
 
 int vmx_probe(struct hv_caps *caps, char *error, u32 size)

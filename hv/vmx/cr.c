@@ -12,7 +12,6 @@
 #define CR0_FLUSHING		(CR0_PG | CR0_WP)
 #define CR4_FLUSHING		(CR4_PAE | CR4_PGE | BIT(4) | CR4_LA57 | CR4_PCIDE | CR4_SMEP | \
 				 CR4_SMAP | CR4_PKE)
-#define PDPTE_P			BIT(0)
 #define PDPTE_RESERVED		0x1e6ull
 
 static const struct {
@@ -40,95 +39,40 @@ void vmx_mask_crs(void)
 	vmwrite(VMCS_CR4_SHADOW, cr4);
 }
 
+/* Pins are never taken back, and their number is stored after them: no lock is needed. */
 void vmx_pins_changed(struct hv_cpu *cpu)
 {
-	u64 proc2 = vmread(VMCS_PROC_CTLS2);
+	const struct pin_table *pins = &hv.guest.pins;
+	u32 i, n = __atomic_load_n(&pins->nr_msrs, __ATOMIC_ACQUIRE);
 
 	(void)cpu;
 	vmx_mask_crs();
-	if (READ_ONCE(hv.guest.pins.efer_mask))
+	if (READ_ONCE(pins->efer_mask))
 		vmx_intercept_msr_write(MSR_EFER);
-	if (READ_ONCE(hv.guest.pins.dtr_mask))
-		proc2 |= BIT(PROC2_DT_EXITING);
-	vmwrite(VMCS_PROC_CTLS2, proc2);
+	for (i = 0; i < n; i++)
+		vmx_intercept_msr_write(pins->msr[i].msr);
+	if (READ_ONCE(pins->dtr_mask))
+		vmwrite(VMCS_PROC_CTLS2, vmread(VMCS_PROC_CTLS2) | BIT(PROC2_DT_EXITING));
 }
 
-static bool in_64bit_code(void)
-{
-	return (vmread(VMCS_GUEST_EFER) & EFER_LMA) &&
-	       (vmread(VMCS_GUEST_AR + 2 * SEG_CS) & BIT(13));
-}
-
-/* PAE paging outside long mode: with EPT the four top entries stand in the VMCS. */
-static bool uses_pdptes(u64 cr0, u64 cr4)
-{
-	return (cr0 & CR0_PG) && (cr4 & CR4_PAE) && !(vmread(VMCS_GUEST_EFER) & EFER_LME);
-}
-
-static bool read_pdptes(u64 pdpte[4])
-{
-	u64 reserved = PDPTE_RESERVED | ~(BIT(hv.caps.phys_bits) - 1);
-	u32 i;
-
-	if (host_read_gpa(&hv.guest, vmread(VMCS_GUEST_CR3) & 0xffffffe0, pdpte, 32))
-		return false;
-	for (i = 0; i < 4; i++)
-		if ((pdpte[i] & PDPTE_P) && (pdpte[i] & reserved))
-			return false;
-	return true;
-}
-
-static bool cr0_valid(u64 value, u64 cr4)
-{
-	u64 old = vmx_get_cr(0);
-	bool long_mode = vmread(VMCS_GUEST_EFER) & EFER_LME;
-
-	if (value >> 32 || ((value & CR0_PG) && !(value & CR0_PE)) ||
-	    ((value & CR0_NW) && !(value & CR0_CD)) ||
-	    ((cr4 & CR4_CET) && !(value & CR0_WP)))
-		return false;
-	if (!((old ^ value) & CR0_PG))
-		return true;
-	if (old & CR0_PG)
-		return !in_64bit_code() && !(cr4 & CR4_PCIDE);
-	return !long_mode || ((cr4 & CR4_PAE) && !(vmread(VMCS_GUEST_AR + 2 * SEG_CS) & BIT(13)));
-}
-
-static bool cr4_valid(u64 value, u64 cr0)
-{
-	u64 changed = vmx_get_cr(4) ^ value;
-	bool lma = vmread(VMCS_GUEST_EFER) & EFER_LMA;
-
-	if (value & ~(vmx_caps.cr4_valid | CR4_VMXE))
-		return false;
-	if (lma && (!(value & CR4_PAE) || (changed & CR4_LA57)))
-		return false;
-	if ((changed & value & CR4_PCIDE) && (!lma || (vmread(VMCS_GUEST_CR3) & 0xfff)))
-		return false;
-	return !(value & CR4_CET) || (cr0 & CR0_WP);
-}
-
-/* The conditions of MOV to CR0 and CR4 (SDM volume 2) for which the exit came too early. */
-bool vmx_cr_valid(u32 nr, u64 value)
-{
-	u64 cr0 = nr ? vmx_get_cr(0) : value;
-	u64 cr4 = nr ? value : vmx_get_cr(4);
-	u64 pdpte[4];
-
-	if (nr ? !cr4_valid(value, cr0) : !cr0_valid(value, cr4))
-		return false;
-	return !uses_pdptes(cr0, cr4) || read_pdptes(pdpte);
-}
-
+/*
+ * PAE paging outside long mode: with EPT the four top entries stand in the
+ * VMCS, and an entry checks them. One that MOV to CR would have refused is
+ * loaded as not present.
+ */
 static void load_pdptes(void)
 {
-	u64 pdpte[4];
+	u64 reserved = PDPTE_RESERVED | ~(BIT(hv.caps.phys_bits) - 1);
+	u64 pdpte[4] = { 0 };
 	u32 i;
 
-	if (!uses_pdptes(vmread(VMCS_GUEST_CR0), vmread(VMCS_GUEST_CR4)) || !read_pdptes(pdpte))
+	if (!(vmread(VMCS_GUEST_CR0) & CR0_PG) || !(vmread(VMCS_GUEST_CR4) & CR4_PAE) ||
+	    (vmread(VMCS_GUEST_EFER) & EFER_LMA))
 		return;
+	if (host_read_gpa(&hv.guest, vmread(VMCS_GUEST_CR3) & 0xffffffe0, pdpte, sizeof(pdpte)))
+		hv_log("PDPTEs can't be read, cr3", vmread(VMCS_GUEST_CR3), 0);
 	for (i = 0; i < 4; i++)
-		vmwrite(VMCS_GUEST_PDPTE0 + 2 * i, pdpte[i]);
+		vmwrite(VMCS_GUEST_PDPTE0 + 2 * i, pdpte[i] & reserved ? 0 : pdpte[i]);
 }
 
 /* LMA follows from the two bits that it is made of. */

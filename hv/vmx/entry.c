@@ -2,7 +2,7 @@
 /*
  * Into the guest and out of it. An exit arrives with our RSP just below struct
  * vmx_top, the guest's other registers live, and cpu->in_guest still set. CPUID,
- * which every program meets, is answered with only the registers saved that C
+ * which every program meets, is answered with only those registers saved that C
  * may change; in_guest stays set, so that to other CPUs it never was an exit.
  * Everything else goes through hv_exit().
  *
@@ -16,27 +16,28 @@
 
 #define ERROR_NOT_LAUNCHED	5	/* VMRESUME of a VMCS that needs VMLAUNCH */
 
-/* True: done, enter again. */
-__used static bool vmx_fast_exit(struct hv_cpu *cpu)
+/*
+ * A CPUID without anything special about it: all but the answer itself, which
+ * is the caller's to get from hv_cpuid(). The guest's CR4, which is never 0;
+ * 0 if this exit has to go through hv_exit(). No call is made here: this and
+ * hv_cpuid() are all that a program's CPUID costs.
+ */
+__used static u64 vmx_fast_exit(struct hv_cpu *cpu)
 {
-	u32 reason = vmread(VMCS_EXIT_REASON);
-	u64 rip, next, shadow;
+	u64 next, shadow;
 
-	if (reason != REASON_CPUID)
-		return false;
-	rip = vmread(VMCS_GUEST_RIP);
-	next = rip + vmread(VMCS_EXIT_INSN_LEN);
-	/* A trap to deliver, or an instruction pointer that may have to wrap. */
-	if ((vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF) || (rip ^ next) >> 32)
-		return false;
-	hv_cpuid(cpu, vmread(VMCS_GUEST_CR4));
-	cpu->exits[VBH_EXIT_CPUID]++;
-	cpu->injected = false;
+	if ((u32)vmread(VMCS_EXIT_REASON) != REASON_CPUID)
+		return 0;
+	next = vmread(VMCS_GUEST_RIP) + vmread(VMCS_EXIT_INSN_LEN);
+	/* A trap to deliver, or an instruction pointer that may have to wrap at 4 GiB. */
+	if (unlikely((vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF) || (u32)next < INSN_MAX))
+		return 0;
 	vmwrite(VMCS_GUEST_RIP, next);
 	shadow = vmread(VMCS_GUEST_SHADOW);
 	if (unlikely(shadow & (SHADOW_STI | SHADOW_MOV_SS)))
 		vmwrite(VMCS_GUEST_SHADOW, shadow & ~(SHADOW_STI | SHADOW_MOV_SS));
-	return true;
+	cpu->exits[VBH_EXIT_CPUID]++;
+	return vmread(VMCS_GUEST_CR4);
 }
 
 static bool never_entered(const struct hv_cpu *cpu)
@@ -50,20 +51,20 @@ static bool never_entered(const struct hv_cpu *cpu)
 }
 
 /* The processor refused the VMCS: at launch that is told to Linux, later it is a bug. */
-static __noreturn void entry_failed(struct hv_cpu *cpu, const char *why, u64 detail)
+static __noreturn void entry_failed(struct hv_cpu *cpu, const char *why, u32 number)
 {
+	static char error[192];	/* under launch_lock */
 	struct hv_linux st;
 
-	hv_log(why, detail, vmread(VMCS_GUEST_RIP));
 	if (!never_entered(cpu))
-		hv_bug(why, detail, vmread(VMCS_GUEST_RIP));
+		hv_bug(why, number, vmread(VMCS_GUEST_RIP));
 	spin_lock(&hv.launch_lock);
+	vmx_error(error, sizeof(error), "VM entry", why, number);
 	memcpy(st.gpr, cpu->gpr, sizeof(st.gpr));
 	cpu->launched = false;
-	vmx_cpu_off(cpu, &st);
-	st.gpr[VBH_REG_RAX] = -EINVAL;
 	WRITE_ONCE(cpu->in_guest, 0);
-	hv_return(cpu, &st, NULL, NULL);
+	vmx_cpu_off(cpu, &st);
+	hv_launch_failed(cpu, &st, -EINVAL, error);
 }
 
 __used static void vmx_slow_exit(struct hv_cpu *cpu)
@@ -71,13 +72,15 @@ __used static void vmx_slow_exit(struct hv_cpu *cpu)
 	u32 reason = vmread(VMCS_EXIT_REASON);
 
 	if (reason & REASON_FAILED)
-		entry_failed(cpu, "VM entry: exit reason, rip", reason);
+		entry_failed(cpu, "exit reason", (u16)reason);
 	hv_exit(cpu);
 }
 
 /* Something came up after hv_exit(), or during a fast exit. */
 __used static void vmx_late_news(struct hv_cpu *cpu)
 {
+	/* After a fast exit what hv_exit() left there is of long ago. */
+	cpu->injected = vmread(VMCS_ENTRY_EVENT) & EVENT_VALID;
 	hv_tail(cpu);
 	/* What the entry to come can't deliver as well: it is news again in its window. */
 	if ((cpu->nmi_pending || cpu->mc_pending) && vmx_top(cpu)->news)
@@ -86,7 +89,7 @@ __used static void vmx_late_news(struct hv_cpu *cpu)
 
 __used static __noreturn void vmx_entry_refused(struct hv_cpu *cpu)
 {
-	entry_failed(cpu, "VM entry: VM-instruction error, rip", vmread(VMCS_INSN_ERROR));
+	entry_failed(cpu, "VM-instruction error", vmread(VMCS_INSN_ERROR));
 }
 
 /* Offsets from RSP as it is at an exit. */
@@ -94,6 +97,9 @@ __used static __noreturn void vmx_entry_refused(struct hv_cpu *cpu)
 #define CPU(member)		AT_RSP(offsetof(struct hv_cpu, member))
 #define GPR(r)			AT_RSP(offsetof(struct hv_cpu, gpr) + 8 * VBH_REG_##r)
 #define TOP(member)		"i"(offsetof(struct vmx_top, member))
+
+_Static_assert(offsetof(struct hv_cpu, mc_pending) == offsetof(struct hv_cpu, nmi_pending) + 1,
+	       "entry code reads both as one word");
 
 /* Never called: it holds the code, because only here the operands are known. */
 __used static void entry_code(void)
@@ -105,7 +111,6 @@ __used static void entry_code(void)
 		     "mov	%%rax, %c[rax](%%rsp)\n\t"
 		     "mov	%%rcx, %c[rcx](%%rsp)\n\t"
 		     "mov	%%rdx, %c[rdx](%%rsp)\n\t"
-		     "mov	%%rbx, %c[rbx](%%rsp)\n\t"
 		     "mov	%%rsi, %c[rsi](%%rsp)\n\t"
 		     "mov	%%rdi, %c[rdi](%%rsp)\n\t"
 		     "mov	%%r8, %c[r8](%%rsp)\n\t"
@@ -114,16 +119,18 @@ __used static void entry_code(void)
 		     "mov	%%r11, %c[r11](%%rsp)\n\t"
 		     "lea	%c[cpu](%%rsp), %%rdi\n\t"
 		     "call	vmx_fast_exit\n\t"
-		     "test	%%al, %%al\n\t"
-		     "jz	2f\n"
+		     "test	%%rax, %%rax\n\t"
+		     "jz	2f\n\t"
+		     "lea	%c[cpu](%%rsp), %%rdi\n\t"
+		     "mov	%%rax, %%rsi\n\t"
+		     "call	hv_cpuid\n"
 
 		     "vmx_restart_begin:\n\t"
 		     "mov	hv+%c[generation](%%rip), %%eax\n\t"
 		     "sub	%c[seen](%%rsp), %%eax\n\t"
 		     "or	%c[requests](%%rsp), %%eax\n\t"
-		     "movzbl	%c[nmi](%%rsp), %%ecx\n\t"
-		     "or	%c[mc](%%rsp), %%cl\n\t"
-		     "and	%c[news](%%rsp), %%cl\n\t"
+		     "movzwl	%c[pending](%%rsp), %%ecx\n\t"
+		     "and	%c[news](%%rsp), %%cx\n\t"
 		     "or	%%ecx, %%eax\n\t"
 		     "jnz	3f\n\t"
 		     "mov	%c[rax](%%rsp), %%rax\n\t"
@@ -151,7 +158,8 @@ __used static void entry_code(void)
 		     "2:	lea	vmx_slow_exit(%%rip), %%rax\n\t"
 		     "jmp	4f\n"
 		     "3:	lea	vmx_late_news(%%rip), %%rax\n"
-		     "4:	mov	%%rbp, %c[rbp](%%rsp)\n\t"
+		     "4:	mov	%%rbx, %c[rbx](%%rsp)\n\t"
+		     "mov	%%rbp, %c[rbp](%%rsp)\n\t"
 		     "mov	%%r12, %c[r12](%%rsp)\n\t"
 		     "mov	%%r13, %c[r13](%%rsp)\n\t"
 		     "mov	%%r14, %c[r14](%%rsp)\n\t"
@@ -170,8 +178,8 @@ __used static void entry_code(void)
 			[rbp] GPR(RBP), [rsi] GPR(RSI), [rdi] GPR(RDI), [r8] GPR(R8),
 			[r9] GPR(R9), [r10] GPR(R10), [r11] GPR(R11), [r12] GPR(R12),
 			[r13] GPR(R13), [r14] GPR(R14), [r15] GPR(R15),
-			[seen] CPU(seen), [requests] CPU(requests), [nmi] CPU(nmi_pending),
-			[mc] CPU(mc_pending), [news] TOP(news),
+			[seen] CPU(seen), [requests] CPU(requests), [pending] CPU(nmi_pending),
+			[news] TOP(news),
 			[generation] "i"(offsetof(struct hv, generation)),
 			[insn_error] "i"(VMCS_INSN_ERROR), [not_launched] "i"(ERROR_NOT_LAUNCHED));
 }

@@ -101,7 +101,7 @@ void vmx_nmi_window(struct hv_cpu *cpu)
 void vmx_close_window(struct hv_cpu *cpu)
 {
 	vmwrite(VMCS_PROC_CTLS, vmread(VMCS_PROC_CTLS) & ~WINDOWS);
-	vmx_top(cpu)->news = 0xff;
+	vmx_top(cpu)->news = ~0;
 }
 
 /* After an exit for an NMI the processor holds back others until an IRET. */

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What an exit means: the processor's reason, qualification and event fields as
- * a struct vm_exit. Nothing is decided here but what the processor itself would
- * have decided had it not exited first: whether MOV to CR takes a value.
+ * a struct vm_exit. Nothing is decided here.
  */
 #include "vmx.h"
 
@@ -88,10 +87,7 @@ static void decode_cr(struct hv_cpu *cpu, struct vm_exit *exit)
 		break;
 	default:
 		exit->kind = VBH_EXIT_OTHER;
-		return;
 	}
-	if (!vmx_cr_valid(exit->cr, exit->value))
-		exit->kind = VBH_EXIT_BAD_STATE;
 }
 
 /* Which right was missing. A read-modify-write reports both accesses. */

@@ -214,7 +214,7 @@ int vmx_cpu_on(struct hv_cpu *cpu, const struct hv_linux *st, char *error, u32 s
 		free_cpu(cpu);
 		return -ENODEV;
 	}
-	vmx_top(cpu)->news = 0xff;
+	vmx_top(cpu)->news = ~0;
 	set_controls();
 	set_perf(cpu->vendor);
 	set_host(cpu);
@@ -229,7 +229,7 @@ int vmx_cpu_on(struct hv_cpu *cpu, const struct hv_linux *st, char *error, u32 s
 	return 0;
 }
 
-static void get_guest(struct hv_linux *st)
+static void get_guest(struct hv_cpu *cpu, struct hv_linux *st)
 {
 	u32 i;
 
@@ -242,10 +242,8 @@ static void get_guest(struct hv_linux *st)
 	st->dr7 = vmread(VMCS_GUEST_DR7);
 	for (i = 0; i < NR_SEGS; i++)
 		vmx_get_seg(i, &st->seg[i]);
-	st->gdtr.base = vmread(VMCS_GUEST_GDTR_BASE);
-	st->gdtr.limit = vmread(VMCS_GUEST_GDTR_LIMIT);
-	st->idtr.base = vmread(VMCS_GUEST_IDTR_BASE);
-	st->idtr.limit = vmread(VMCS_GUEST_IDTR_LIMIT);
+	vmx_get_dt(cpu, VBH_DTR_GDTR, &st->gdtr);
+	vmx_get_dt(cpu, VBH_DTR_IDTR, &st->idtr);
 	st->sysenter_cs = vmread(VMCS_GUEST_SYSENTER_CS);
 	st->sysenter_esp = vmread(VMCS_GUEST_SYSENTER_ESP);
 	st->sysenter_eip = vmread(VMCS_GUEST_SYSENTER_EIP);
@@ -258,7 +256,7 @@ void vmx_cpu_off(struct hv_cpu *cpu, struct hv_linux *st)
 	struct vmx_cpu *vc = cpu->vendor;
 	u64 rtit = vmx_caps.pt ? vmread(VMCS_GUEST_RTIT_CTL) : 0;
 
-	get_guest(st);
+	get_guest(cpu, st);
 	vmclear(hv_pa(vc->vmcs));
 	stop_vmx();
 	wrmsr(MSR_SYSENTER_CS, st->sysenter_cs);

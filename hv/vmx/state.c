@@ -121,20 +121,41 @@ bool vmx_get_msr(struct hv_cpu *cpu, u32 msr, u64 *value)
 	return true;
 }
 
+/* An entry with a value that WRMSR refuses would fail. Ours comes back at once. */
+static bool processor_takes(u32 msr, u64 value)
+{
+	u64 old;
+
+	if (msr == MSR_RTIT_CTL)
+		value &= ~RTIT_TRACE_EN;
+	return rdmsr_safe(msr, &old) && wrmsr_safe(msr, value) && wrmsr_safe(msr, old);
+}
+
+/* False for a bad value too: the processor itself then says no to the caller. */
 bool vmx_set_msr(struct hv_cpu *cpu, u32 msr, u64 value)
 {
 	struct vmx_cpu *vc = cpu->vendor;
+	bool perf = msr == MSR_PERF_GLOBAL_CTRL && vmx_caps.perf;
 	u16 field = msr_field(msr);
 
-	if (msr == MSR_PERF_GLOBAL_CTRL && vmx_caps.perf)
+	if ((!perf && !field) || !processor_takes(msr, value))
+		return false;
+	if (perf)
 		vc->perf.value = value;
 	else if (msr == MSR_EFER)
 		vmx_set_efer(value);
-	else if (field)
-		vmwrite(field, value);
 	else
-		return false;
+		vmwrite(field, value);
 	return true;
+}
+
+void vmx_get_dt(struct hv_cpu *cpu, enum vbh_dtr dtr, struct dt_reg *reg)
+{
+	u64 second = dtr == VBH_DTR_IDTR ? 2 : 0;
+
+	(void)cpu;
+	reg->base = vmread(VMCS_GUEST_GDTR_BASE + second);
+	reg->limit = vmread(VMCS_GUEST_GDTR_LIMIT + second);
 }
 
 void vmx_set_dt(struct hv_cpu *cpu, enum vbh_dtr dtr, const struct dt_reg *reg)
@@ -198,7 +219,17 @@ static void reset_debug_registers(void)
 	vmwrite(VMCS_GUEST_PENDING_DB, 0);
 }
 
-/* SDM volume 3, table 9-1, column INIT. Without a trapped ICR the SIPI comes as an exit. */
+/* Nothing can be pending or blocked there, says the entry check. */
+void vmx_wait_sipi(struct hv_cpu *cpu)
+{
+	vmx_close_window(cpu);
+	vmwrite(VMCS_ENTRY_EVENT, 0);
+	vmwrite(VMCS_GUEST_SHADOW, 0);
+	vmwrite(VMCS_GUEST_PENDING_DB, 0);
+	vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_WAIT_FOR_SIPI);
+}
+
+/* SDM volume 3, table 9-1, column INIT. */
 void vmx_reset(struct hv_cpu *cpu)
 {
 	u32 id[4];
@@ -219,7 +250,7 @@ void vmx_reset(struct hv_cpu *cpu)
 	vmwrite(VMCS_GUEST_SHADOW, 0);
 	vmwrite(VMCS_ENTRY_EVENT, 0);
 	vmx_close_window(cpu);
-	vmwrite(VMCS_GUEST_ACTIVITY, hv.trap_icr ? ACTIVITY_ACTIVE : ACTIVITY_WAIT_FOR_SIPI);
+	vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE);
 	invept(vmx_eptp());
 }
 

@@ -138,7 +138,6 @@ enum vmcs_field {
 /* Capability MSRs (appendix A). */
 #define MSR_VMX_BASIC			0x480
 #define MSR_VMX_MISC			0x485
-#define MSR_VMX_CR4_FIXED1		0x489
 #define MSR_VMX_PROCBASED_CTLS2		0x48b
 #define MSR_VMX_EPT_VPID_CAP		0x48c
 #define MSR_VMX_TRUE_PINBASED		0x48d
@@ -162,6 +161,7 @@ enum vmcs_field {
 #define MSR_RTIT_OUTPUT_BASE		0x560
 #define MSR_RTIT_CTL			0x570
 #define MSR_HW_FEEDBACK_PTR		0x17d0
+#define RTIT_TRACE_EN			BIT(0)
 #define DEBUGCTL_BTF			BIT(1)
 
 /* Basic exit reasons (appendix C). */

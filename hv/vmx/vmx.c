@@ -2,6 +2,12 @@
 /* The VMX backend as hv/ sees it. */
 #include "vmx.h"
 
+/* The interrupt shadow of STI covers one instruction. */
+static void open_interrupts(void)
+{
+	asm volatile("sti\n\tnop\n\tnop\n\tcli" ::: "memory");
+}
+
 const struct hv_vendor vmx_vendor = {
 	.name = "vmx",
 	.s2 = &vmx_ept,
@@ -15,6 +21,7 @@ const struct hv_vendor vmx_vendor = {
 	.set = vmx_set,
 	.get_msr = vmx_get_msr,
 	.set_msr = vmx_set_msr,
+	.get_dt = vmx_get_dt,
 	.set_dt = vmx_set_dt,
 	.set_seg = vmx_set_seg,
 	.end_shadow = vmx_end_shadow,
@@ -25,6 +32,8 @@ const struct hv_vendor vmx_vendor = {
 	.flush = vmx_flush,
 	.intercept_msr_write = vmx_intercept_msr_write,
 	.pins_changed = vmx_pins_changed,
+	.open_interrupts = open_interrupts,
+	.wait_sipi = vmx_wait_sipi,
 	.reset = vmx_reset,
 	.start = vmx_start,
 };

@@ -13,7 +13,6 @@ enum vmx_set { SET_PIN, SET_PROC, SET_PROC2, SET_EXIT, SET_ENTRY, NR_SETS };
 struct vmx_caps {
 	u32 revision;
 	u32 controls[NR_SETS];	/* what each VMCS starts with */
-	u64 cr4_valid;		/* bits that the processor knows */
 	bool perf;		/* IA32_PERF_GLOBAL_CTRL is switched */
 	bool pt;		/* Processor Trace writes through EPT */
 	bool raw_pt;		/* it exists, and writes to physical addresses */
@@ -29,11 +28,11 @@ struct vmx_cpu {
 
 /*
  * At the top of the CPU's stack, where entry code finds it by RSP alone. While
- * a window exit is on its way, pending events are no news: news is 0 then, else 0xff.
+ * a window exit is on its way, pending events are no news: news is 0 then, else ~0.
  */
 struct vmx_top {
-	u8 news;
-	u8 reserved[15];
+	u16 news;
+	u16 reserved[7];
 };
 
 _Static_assert(sizeof(struct vmx_top) == 16, "the stack stays aligned");
@@ -49,6 +48,7 @@ static inline bool vmx_control(enum vmx_set set, u32 bit)
 }
 
 /* caps.c */
+void vmx_error(char *error, u32 size, const char *name, const char *where, u32 n);
 int vmx_probe(struct hv_caps *caps, char *error, u32 size);
 
 /* setup.c */
@@ -73,7 +73,6 @@ void vmx_flush(struct hv_cpu *cpu);
 u64 vmx_get_cr(u32 nr);			/* CR0 or CR4 as the guest reads it */
 void vmx_set_cr(u32 nr, u64 value);
 void vmx_set_efer(u64 value);
-bool vmx_cr_valid(u32 nr, u64 value);	/* would MOV take it? VMXE is not looked at */
 void vmx_mask_crs(void);
 void vmx_pins_changed(struct hv_cpu *cpu);
 
@@ -82,9 +81,11 @@ u64 vmx_get(struct hv_cpu *cpu, enum vbh_reg reg);
 void vmx_set(struct hv_cpu *cpu, enum vbh_reg reg, u64 value);
 bool vmx_get_msr(struct hv_cpu *cpu, u32 msr, u64 *value);
 bool vmx_set_msr(struct hv_cpu *cpu, u32 msr, u64 value);
+void vmx_get_dt(struct hv_cpu *cpu, enum vbh_dtr dtr, struct dt_reg *reg);
 void vmx_set_dt(struct hv_cpu *cpu, enum vbh_dtr dtr, const struct dt_reg *reg);
 void vmx_get_seg(enum hv_seg seg, struct hv_segment *s);
 void vmx_set_seg(struct hv_cpu *cpu, enum hv_seg seg, const struct hv_segment *s);
+void vmx_wait_sipi(struct hv_cpu *cpu);
 void vmx_reset(struct hv_cpu *cpu);
 void vmx_start(struct hv_cpu *cpu, u8 page);
 

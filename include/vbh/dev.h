@@ -35,7 +35,7 @@ struct vbh_policy_msr {
 
 struct vbh_policy {
 	__u32 size;		/* sizeof(struct vbh_policy) */
-	__u32 ring_records;	/* a power of two, 64 to 32768; 0: the default, 2048 */
+	__u32 ring_records;	/* a power of two, 64 to 8192; 0: the default, 2048 */
 	__u8 region_rule[16];	/* by enum vbh_region_kind; 0: not protected */
 	__u8 kind_rule[16];	/* by enum vbh_kind; 0: deny */
 	__u8 dtr_rule[VBH_NR_DTR];	/* 0: not pinned */

@@ -179,9 +179,9 @@ int device_ioctl(int fd, unsigned long request, void *arg)
 	if (fd != FAKE_FD)
 		return -EBADF;
 	if (request == VBH_IOC_INFO)
-		return info(arg);
+		return arg ? info(arg) : -EFAULT;
 	if (request == VBH_IOC_START)
-		return start(arg);
+		return arg ? start(arg) : -EFAULT;
 	if (!running)
 		return -ENODEV;
 	switch (request) {

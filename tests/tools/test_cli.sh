@@ -1,2 +1,389 @@
-#!/bin/sh
-echo 1..0
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# How vbhctl behaves on a command line: exit codes, what goes to stdout and what
+# to stderr, JSON, colour. It is linked with a fake device (fake_device.c), told
+# by FAKE_*. Prints TAP; ends non-zero if a test fails.
+#
+#	test_cli.sh VBHCTL
+
+set -u
+vbhctl=$(realpath "$1")
+here=$(dirname "$(realpath "$0")")
+shipped=$here/../../tools/policy.conf
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+unset NO_COLOR
+export TZ=UTC ASAN_OPTIONS=detect_leaks=1
+
+tests=0
+failures=0
+
+# Runs vbhctl; leaves $out, $err, $code.
+run() {
+	"$vbhctl" "$@" >out 2>err </dev/null
+	code=$?
+	out=$(<out)
+	err=$(<err)
+}
+
+report() {	# CLAIM OK
+	tests=$((tests + 1))
+	if [ "$2" = 1 ]; then
+		echo "ok $tests - $1"
+		return
+	fi
+	failures=$((failures + 1))
+	echo "not ok $tests - $1"
+	sed 's/^/# out: /' out
+	sed 's/^/# err: /' err
+	echo "# code: $code"
+}
+
+# claim TEXT CODE [OUT-PATTERN [ERR-PATTERN]]: of the last run; "" matches only nothing.
+claim() {
+	local ok=1
+
+	[ "$code" = "$2" ] || ok=0
+	# shellcheck disable=SC2053 # the right-hand sides are patterns
+	[ $# -lt 3 ] || [[ $out == $3 ]] || ok=0
+	# shellcheck disable=SC2053
+	[ $# -lt 4 ] || [[ $err == $4 ]] || ok=0
+	report "$1" $ok
+}
+
+# json TEXT CODE FILTER: of the last run; jq's filter must give true.
+json() {
+	local ok=1
+
+	[ "$code" = "$2" ] || ok=0
+	[ "$(jq -s "$3" <out 2>&1)" = true ] || ok=0
+	report "$1" $ok
+}
+
+usage_errors() {
+	local args
+
+	run
+	claim "without a command it says how to use it" 2 "" "Usage:*seal*"
+	run frobnicate
+	claim "an unknown command is a usage error" 2 "" "vbhctl: no such command 'frobnicate'*"
+	run --frobnicate
+	claim "an unknown global option is a usage error" 2 "" "*unknown option '--frobnicate'*"
+	for args in "start extra" "stop extra" "status extra" "seal extra" "seal --force" \
+		"events extra" "events -x" "events -n" "events -n 0" "events -n -1" \
+		"events -n 1x" "events --since x" "events --kind nonsense" "events --ack -n 3" \
+		"events --ack --kind cr" "stats extra" "stats --cpu" "stats --cpu x" \
+		"stats --cpu 4294967296" "policy" "policy frob" "policy show a b" "key" \
+		"key generate" "key hash a b" "key frob a" "start --policy" "start --bad" \
+		"stop --key" "version extra" "help frobnicate" "help a b"; do
+		# shellcheck disable=SC2086 # words
+		FAKE_STATE=open run $args
+		claim "'$args' is a usage error" 2 "" "vbhctl: ${args%% *}: *Usage: vbhctl*"
+	done
+}
+
+help_and_version() {
+	local c
+
+	run help
+	claim "help lists the commands" 0 "Usage:*start*stop*events*" ""
+	run --help
+	claim "--help is help" 0 "Usage:*start*stop*events*" ""
+	for c in start stop status seal events stats policy key version help; do
+		run help $c
+		claim "help $c" 0 "Usage: vbhctl ?-j? $c*" ""
+		run $c --help
+		claim "$c --help" 0 "Usage: vbhctl ?-j? $c*" ""
+	done
+	run version
+	claim "version without a driver" 0 "vbhctl *driver: not loaded*" ""
+	FAKE_STATE=off run --version
+	claim "--version with one" 0 "vbhctl *driver: ABI 1.0" ""
+	run -j version
+	json "version as JSON" 0 '.[0].driver_abi == null and .[0].vbhctl != null'
+}
+
+status() {
+	run status
+	claim "status without a driver is 4" 4 "" "vbhctl: status: /dev/vbh is not there*modprobe vbh*"
+	FAKE_STATE=eacces run status
+	claim "status without the right is 6" 6 "" "*run it as root"
+	FAKE_STATE=abi run status
+	claim "status of another ABI is 1" 1 "" "*ABI version 99.0*"
+	FAKE_STATE=off run status
+	claim "status of a stopped VBH is 3" 3 "State: *not running" ""
+	FAKE_STATE=off run -j status
+	json "the same as JSON" 3 '.[0] == {running: false, cpus_possible: 4}'
+	FAKE_STATE=open run status
+	claim "status of a running VBH" 0 "State: *open*svm*CPUs: *2*stop" ""
+	FAKE_STATE=keyed run status --json
+	json "the same as JSON" 0 '.[0].state == "sealed" and .[0].has_key and .[0].memory == 4194304'
+}
+
+start_and_seal() {
+	cp "$shipped" policy.conf
+	FAKE_STATE=off run start --policy policy.conf
+	claim "start says what runs" 0 "VBH runs on 2 CPUs (svm): 9 regions, 1 pin. Not sealed*" ""
+	FAKE_STATE=off run start -j --policy policy.conf
+	json "start as JSON" 0 '.[0].running and .[0].state == "open"'
+	FAKE_STATE=open run start --policy policy.conf
+	claim "starting twice is 1" 1 "" "vbhctl: start: VBH is running already*"
+	FAKE_STATE=off FAKE_START=19 FAKE_WORDS="SVM is off" run start --policy policy.conf
+	claim "a failed start gives the driver's words" 1 "" "vbhctl: start: SVM is off"
+	FAKE_STATE=off run start --policy absent.conf
+	claim "start without a policy is 5" 5 "" "vbhctl: start: absent.conf: can't be opened: No such*"
+	echo 'ring_records = 3;' >bad.conf
+	FAKE_STATE=off run start --policy bad.conf
+	claim "start with a wrong policy is 5" 5 "" "vbhctl: start: bad.conf:1: ring_records = 3: *"
+	run start --policy policy.conf --module absent.ko
+	claim "start with an absent module is 4" 4 "" "vbhctl: start: absent.ko: No such file*"
+	mkdir bin
+	printf '#!/bin/sh\necho "modprobe $*" >&2\nexit 1\n' >bin/modprobe
+	chmod +x bin/modprobe
+	PATH=$dir/bin:$PATH run start --policy policy.conf
+	claim "start loads the driver with modprobe" 4 "" \
+		"modprobe vbh*vbhctl: start: modprobe could not load vbh*"
+	FAKE_STATE=open run seal
+	claim "seal says what holds" 0 "Sealed: 9 regions and 1 pin hold*only a reboot*" ""
+	FAKE_STATE=keyed run seal
+	claim "sealing twice is no error" 0 "Was sealed already*Only the key*" ""
+	FAKE_STATE=sealed run -j seal
+	json "seal as JSON" 0 '.[0].sealed and .[0].was_sealed and (.[0].has_key | not)'
+	FAKE_STATE=off run seal
+	claim "seal of a stopped VBH is 3" 3 "" "vbhctl: seal: VBH is not running*"
+}
+
+stop_and_keys() {
+	printf right >right
+	printf wrong >wrong
+	printf soon >soon
+	: >empty
+	head -c 4097 /dev/zero >large
+	FAKE_STATE=open run stop
+	claim "stop before the seal" 0 "VBH has stopped*" ""
+	FAKE_STATE=open run -j stop
+	json "stop as JSON" 0 '.[0] == {running: false}'
+	FAKE_STATE=off run stop
+	claim "stop of a stopped VBH is 3" 3 "" "*not running*"
+	FAKE_STATE=sealed run stop --key right
+	claim "stop of a VBH without a key is 6" 6 "" "*only a reboot*"
+	FAKE_STATE=keyed run stop
+	claim "stop of a sealed VBH without --key is 6" 6 "" "*--key FILE*"
+	FAKE_STATE=keyed run stop --key right
+	claim "the key stops it" 0 "VBH has stopped*" ""
+	FAKE_STATE=keyed run stop --key wrong
+	claim "a wrong key does not" 6 "" "vbhctl: stop: wrong: wrong key*"
+	FAKE_STATE=keyed run stop --key soon
+	claim "too soon is 6" 6 "" "vbhctl: stop: soon: too soon*"
+	FAKE_STATE=keyed run stop --key absent
+	claim "an absent key file is 1" 1 "" "vbhctl: stop: absent: No such file*"
+	FAKE_STATE=keyed run stop --key empty
+	claim "an empty key is 1" 1 "" "*1 to 4096 bytes"
+	FAKE_STATE=keyed run stop --key large
+	claim "a large key is 1" 1 "" "*1 to 4096 bytes"
+	run key hash large
+	claim "and has no hash" 1 "" "*1 to 4096 bytes"
+	run key hash right
+	claim "a key's hash is its SHA-256" 0 "key_hash = \"$(sha256sum <right | cut -d' ' -f1)\";" ""
+	run key generate new
+	claim "generate prints the hash of the file" 0 \
+		"key_hash = \"$(sha256sum <new | cut -d' ' -f1)\";" ""
+	[[ $(stat -c %a new) == 600 && $(<new) =~ ^[0-9a-f]{64}$ ]]
+	report "a generated key is 64 digits that only its owner reads" $((!$?))
+	cp new before
+	run key generate new
+	claim "generate does not overwrite" 1 "" "vbhctl: key: new: is there already*"
+	cmp -s new before
+	report "the key is as it was" $((!$?))
+	run -j key hash new
+	json "hash as JSON" 0 '.[0].key_hash | length == 64'
+	run key generate absent/new
+	claim "generate where nothing can be is 1" 1 "" "vbhctl: key: absent/new: No such*"
+}
+
+policies() {
+	run policy check policy.conf
+	claim "policy check" 0 "policy.conf: ok: 7 kinds of region, * 9 MSRs, *" ""
+	run policy -j check policy.conf
+	json "policy check as JSON" 0 '.[0].ok and .[0].region_kinds == 7'
+	run policy check bad.conf
+	claim "policy check of a wrong one is 5" 5 "" "vbhctl: policy: bad.conf:1: ring_records = 3: *"
+	run -j policy check bad.conf
+	json "the same as JSON" 5 '.[0].ok == false and (.[0].error | startswith("bad.conf:1:"))'
+	run policy check /
+	claim "policy check of a directory is 5" 5 "" "*Is a directory"
+	run policy show policy.conf
+	claim "policy show" 0 "Memory*kernel_text *deny*SMEP*LSTAR*no key: only a reboot*" ""
+	run -j policy show policy.conf
+	json "policy show as JSON" 0 \
+		'.[0].regions.idt == "deny" and (.[0].cr4.bits | index("SMEP")) != null'
+	: >empty.conf
+	run policy show empty.conf
+	claim "an empty policy protects nothing" 0 "*kernel_text *not protected*MSRs *not protected*" ""
+}
+
+events() {
+	local pid
+
+	FAKE_STATE=open FAKE_EVENTS=4 run events
+	claim "events are a table with names" 0 "TIME *SEQ *WHAT*CR4 -SMEP -SMAP (*LSTAR*by evil*" ""
+	[[ $(wc -l <out) == 5 && $out == *"2023-11-14 22:13:19.999000"*"VBH started"* ]]
+	report "with one line each and the time of day" $((!$?))
+	! grep -q $'\033' out
+	report "without the escapes that a task named itself" $((!$?))
+	FAKE_STATE=open FAKE_EVENTS=4 run events -v
+	claim "events in full" 0 "event 0*event 3*insn     88 07*hash *" ""
+	FAKE_STATE=open FAKE_EVENTS=4 run -j events
+	json "events as JSON" 0 '.[0] | length == 4 and .[3].old == "0x90" and .[3].insn == "8807"
+		and .[1].kind == "cr" and .[0].pid == null and .[2].detail == 3221225602'
+	FAKE_STATE=open run -j events
+	json "no events as JSON" 0 '.[0] == []'
+	FAKE_STATE=open FAKE_EVENTS=9 run -j events -n 2
+	json "-n gives the newest" 0 '.[0] | map(.seq) == [7, 8]'
+	FAKE_STATE=open FAKE_EVENTS=9 run -j events --since 6
+	json "--since gives later ones" 0 '.[0] | map(.seq) == [6, 7, 8]'
+	FAKE_STATE=open FAKE_EVENTS=9 run -j events --kind cr
+	json "--kind gives a kind" 0 '.[0] | map(.seq) == [1, 4, 7]'
+	FAKE_STATE=open FAKE_EVENTS=9 run -j events --kind cr --since 2 -n 1
+	json "all three at once" 0 '.[0] | map(.seq) == [7]'
+	FAKE_STATE=open FAKE_EVENTS=30000 run -j events
+	json "thirty thousand events" 0 '.[0] | length == 30000'
+	FAKE_STATE=open FAKE_EVENTS=900 run events --verify
+	claim "--verify of a whole chain" 0 "TIME*" "*hash chain of 900 events is whole; 0 lost"
+	FAKE_STATE=open FAKE_EVENTS=900 FAKE_BAD=500 run events --verify -n 1
+	claim "--verify of a changed event is 7" 7 "TIME*" "*hash chain is broken at event 500*"
+	FAKE_STATE=open FAKE_EVENTS=9 run events --ack
+	claim "--ack acknowledges what was printed" 0 "TIME*" "fake: ack 9"
+	FAKE_STATE=open run events --ack
+	claim "and nothing if there was nothing" 0 "" ""
+	FAKE_STATE=off FAKE_EVENTS=2 run events
+	claim "a stopped VBH's last events" 0 "TIME*started*" ""
+	FAKE_STATE=off run events
+	claim "a stopped VBH without events is 3" 3 "" "*no events are left"
+	FAKE_STATE=open FAKE_READ=5 run events
+	claim "an error while reading is 1" 1 "" "vbhctl: events: /dev/vbh: Input/output error"
+
+	FAKE_STATE=open FAKE_EVENTS=2 FAKE_LATER=3 "$vbhctl" -j events -f -n 1 --verify >out 2>err &
+	pid=$!
+	for _ in $(seq 100); do
+		[ "$(wc -l <out)" = 4 ] && break
+		sleep 0.05
+	done
+	kill -INT $pid
+	wait $pid
+	code=$?
+	out=$(<out)
+	err=$(<err)
+	json "-f goes on with what comes, and SIGINT ends it with 0" 0 'map(.seq) == [1, 2, 3, 4]'
+	claim "and it verifies all of them" 0 "*" "*hash chain of 5 events is whole*"
+}
+
+stats() {
+	FAKE_STATE=open run stats
+	claim "stats: rows of reasons, columns of CPUs" 0 \
+		"REASON *CPU0 *CPU1 *TOTAL*cpuid *100 *101 *201*all exits *107 *108 *215" ""
+	[[ $out != *xsetbv* ]]
+	report "without rows of zeroes" $((!$?))
+	FAKE_STATE=open run stats -a
+	claim "but with them for -a" 0 "*xsetbv *0 *0 *0*" ""
+	FAKE_STATE=open run -j stats --cpu 1
+	json "one CPU as JSON" 0 '.[0].cpus | length == 1 and .[0].cpu == 1 and .[0].exits.cpuid == 101'
+	FAKE_STATE=open run stats --cpu 9
+	claim "a CPU that is not there is 1" 1 "" "vbhctl: stats: CPU 9: *"
+	FAKE_STATE=off run stats
+	claim "stats of a stopped VBH is 3" 3 "" "*not running*"
+}
+
+output() {
+	local args
+
+	for args in "status" "stats" "events" "events -v" "policy show policy.conf"; do
+		# shellcheck disable=SC2086 # words
+		TERM=xterm FAKE_STATE=open FAKE_EVENTS=3 run $args
+		! grep -q $'\033' out
+		report "no colour in a pipe: $args" $((!$?))
+		FAKE_STATE=open FAKE_EVENTS=3 TERM=xterm script -qec "'$vbhctl' $args" \
+			/dev/null >out 2>err </dev/null
+		if [ "$args" = "policy show policy.conf" ]; then
+			! grep -q $'\033' out
+			report "nor on a terminal where nothing is missing: $args" $((!$?))
+		else
+			grep -q $'\033' out
+			report "colour on a terminal: $args" $((!$?))
+		fi
+		NO_COLOR=1 FAKE_STATE=open FAKE_EVENTS=3 TERM=xterm script -qec \
+			"'$vbhctl' $args" /dev/null >out 2>err </dev/null
+		! grep -q $'\033' out
+		report "no colour with NO_COLOR: $args" $((!$?))
+	done
+	FAKE_STATE=open "$vbhctl" status >/dev/full 2>err
+	code=$?
+	out=
+	err=$(<err)
+	claim "a full disk is an error" 1 "" "vbhctl: status: the output could not be written: No space*"
+	FAKE_STATE=open FAKE_EVENTS=30000 "$vbhctl" events 2>err | head -1 >out
+	code=$?
+	out=$(<out)
+	err=$(<err)
+	claim "a reader that goes away is no error to speak of" 0 "TIME*" ""
+}
+
+# What the completion offers after these words, of which the last is being typed.
+offers() {
+	COMP_WORDS=(vbhctl "$@")
+	COMP_CWORD=$#
+	COMP_LINE="${COMP_WORDS[*]}"
+	COMP_POINT=${#COMP_LINE}
+	COMPREPLY=()
+	_vbhctl
+	out="${COMPREPLY[*]}"
+	code=0
+	err=
+}
+
+completion() {
+	local lib=/usr/share/bash-completion/bash_completion kinds
+
+	if [ ! -e $lib ]; then
+		report "completion # SKIP bash-completion is not installed" 1
+		return
+	fi
+	shopt -s progcomp
+	set +u
+	# shellcheck disable=SC1090,SC1091
+	. $lib
+	# shellcheck disable=SC1091
+	. "$here/../../tools/completion/vbhctl"
+	offers st
+	claim "completion of a command" 0 "start stop status stats"
+	offers -j policy ""
+	claim "completion of a subcommand" 0 "show check"
+	offers start --p
+	claim "completion of an option" 0 "--policy"
+	offers policy check policy.c
+	claim "completion of a file" 0 "policy.conf"
+	offers events --kind ""
+	kinds=$out
+	for k in $kinds; do
+		FAKE_STATE=open run events --kind "$k"
+		[ $code = 0 ] || break
+	done
+	claim "every kind that completion offers exists" 0 "" ""
+	[ "$(wc -w <<<"$kinds")" = 18 ]
+	report "and it offers all of them" $((!$?))
+	set -u
+}
+
+usage_errors
+help_and_version
+status
+start_and_seal
+stop_and_keys
+policies
+events
+stats
+output
+completion
+echo "1..$tests"
+[ $failures = 0 ]

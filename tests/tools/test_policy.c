@@ -17,6 +17,9 @@
 #include <cmocka.h>
 #include <libvbh.h>
 
+/* core_pins.c */
+extern const unsigned long long core_pins[3];
+
 static char path[] = "/tmp/vbh-policy-XXXXXX";
 static char err[VBH_ERROR_MAX];
 static struct vbh_policy policy;
@@ -112,6 +115,10 @@ static const struct bad {
 	{ 1, "msrs = ( { msr = \"LSTAR\"; mask = 0; rule = \"deny\"; } );", "pins no bit" },
 	{ 1, "msrs = ( { msr = -1; rule = \"deny\"; } );", "msrs.msr = -1: a negative" },
 	{ 1, "msrs = ( { msr = 0x1c0000082L; rule = \"deny\"; } );", "has 32 bits" },
+	{ 1, "cr4 = { bits = [ \"SMEP\", \"TSD\" ]; rule = \"deny\"; };",
+	  "cr4.bits = \"TSD\": can't be pinned" },
+	{ 1, "msrs = ( { msr = 0x830; rule = \"deny\"; } );", "msrs.msr = 0x830: can't be" },
+	{ 1, "msrs = ( { msr = \"VM_HSAVE_PA\"; rule = \"deny\"; } );", "can't be pinned" },
 	{ 1, "msrs = ( { msr = \"EFER\"; rule = \"deny\"; } );", "group efer" },
 	{ 1, "msrs = ( { msr = 0xc0000080; rule = \"deny\"; } );",
 	  "msrs.msr = 0xc0000080: EFER is pinned" },
@@ -252,7 +259,7 @@ static void as_many_msrs_as_the_abi_has_room_for_and_no_more(void **state)
 	(void)state;
 	for (unsigned int i = 0; i < VBH_MAX_MSR_PINS; i++)
 		used += (size_t)snprintf(text + used, sizeof(text) - used,
-					 "%s\n{ msr = %u; rule = \"deny\"; }", i ? "," : "", i);
+					 "%s\n{ msr = %u; rule = \"deny\"; }", i ? "," : "", 100 + i);
 	snprintf(text + used, sizeof(text) - used, ");");
 	assert_int_equal(load(text), 0);
 	assert_int_equal(policy.nr_msrs, VBH_MAX_MSR_PINS);
@@ -270,6 +277,28 @@ static void comments_and_strings_are_not_scanned(void **state)
 			      "patching = \"text\" \"_poke\";\n"), 0);
 	assert_int_equal(load("a\n= \"\\\"99999999999\";"), -EINVAL);
 	assert_non_null(strstr(err, "unknown setting"));
+}
+
+/* Bit by bit: a policy may name what the core takes, and nothing else. */
+static void the_bits_that_can_be_pinned_are_the_cores(void **state)
+{
+	static const char * const groups[] = { "cr0", "cr4", "efer" };
+	char text[128];
+
+	(void)state;
+	for (int g = 0; g < 3; g++) {
+		size_t n;
+		const struct vbh_name *names = vbh_names(VBH_NAMES_CR0 + g, &n);
+
+		for (size_t i = 0; i < n; i++) {
+			bool can = core_pins[g] & 1ull << names[i].value;
+
+			snprintf(text, sizeof(text), "%s = { bits = [ \"%s\" ]; rule = \"deny\"; };",
+				 groups[g], names[i].name);
+			if (!load(text) != can)
+				fail_msg("%s: the core says %d", text, can);
+		}
+	}
 }
 
 static void the_shipped_policy_denies_everything(void **state)
@@ -303,6 +332,7 @@ int main(void)
 		cmocka_unit_test(every_setting_reaches_its_field),
 		cmocka_unit_test(as_many_msrs_as_the_abi_has_room_for_and_no_more),
 		cmocka_unit_test(comments_and_strings_are_not_scanned),
+		cmocka_unit_test(the_bits_that_can_be_pinned_are_the_cores),
 		cmocka_unit_test(the_shipped_policy_denies_everything),
 	};
 

@@ -96,16 +96,19 @@ static u32 rights_at(u64 gpa)
 
 int host_stage2_update(struct vbh_guest *guest, u64 gpa, u64 len)
 {
+	bool fail;
 	u64 at;
 
 	(void)guest;
 	assert_locked();
 	assert_int_equal((gpa | len) & 4095, 0);
-	if (++body->updates == body->fail_update)
-		return -ENOSPC;
+	/* Fails half-way. */
+	fail = ++body->updates == body->fail_update;
+	if (fail)
+		len = len / 2 & ~4095ull;
 	for (at = gpa; at < gpa + len && at < BODY_MEM; at += 4096)
 		body->stage2[at / 4096] = rights_at(at);
-	return 0;
+	return fail ? -ENOSPC : 0;
 }
 
 void host_flush(struct vbh_guest *guest)

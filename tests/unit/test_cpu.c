@@ -92,6 +92,14 @@ static void a_hypercall_ends_the_wait_for_the_second_sipi(void **state)
 	assert_int_equal(init(1), VBH_FAULT);
 }
 
+static void a_cpu_that_stays_after_all_is_running_again(void **state)
+{
+	(void)state;
+	call_on(1, VBH_HC_CPU, VBH_CPU_PARK, 0);
+	call_on(1, VBH_HC_CPU, VBH_CPU_CURRENT, 0x1000);
+	assert_int_equal(init(1), VBH_FAULT);
+}
+
 static void a_cpu_starts_at_the_kernels_page_only(void **state)
 {
 	(void)state;
@@ -171,6 +179,7 @@ int main(void)
 		T(sipi_to_a_cpu_that_waits_for_none_is_refused),
 		T(one_sipi_too_many_is_an_event),
 		T(a_hypercall_ends_the_wait_for_the_second_sipi),
+		T(a_cpu_that_stays_after_all_is_running_again),
 		T(a_cpu_starts_at_the_kernels_page_only),
 		T(a_cpu_that_was_not_there_never_starts),
 		T(rule_log_lets_init_through),

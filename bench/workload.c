@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What programs do all day, each as one function, the same with and without
+ * VBH: processes, files, pipes, context switches, memory, a module.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "workload.h"
+
+#define NOTHING		"/bench/nothing"
+#define NOP_MODULE	"/bench/vbh_nop_0000.ko"
+#define NOP_NAME	"vbh_nop_0000"
+#define MMAP_BYTES	65536
+
+static pid_t child;
+static int to_child[2], to_parent[2];
+
+static void reap(pid_t pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status))
+		die("a child failed: status 0x%x", status);
+}
+
+static void fork_exit(uint32_t i)
+{
+	pid_t pid = fork();
+
+	(void)i;
+	if (!pid)
+		_exit(0);
+	reap(pid);
+}
+
+static void fork_exec(uint32_t i)
+{
+	pid_t pid = fork();
+
+	(void)i;
+	if (!pid) {
+		execl(NOTHING, NOTHING, NULL);
+		_exit(1);
+	}
+	reap(pid);
+}
+
+static void open_close(uint32_t i)
+{
+	int fd = open(NOTHING, O_RDONLY);
+
+	(void)i;
+	if (fd < 0 || close(fd))
+		die("%s: %s", NOTHING, strerror(errno));
+}
+
+static void start_child(void (*run)(void))
+{
+	child = fork();
+	if (child < 0)
+		die("fork: %s", strerror(errno));
+	if (!child) {
+		run();
+		_exit(0);
+	}
+}
+
+static void kill_child(void)
+{
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+
+static void echo(void)
+{
+	char c;
+
+	while (read(to_child[0], &c, 1) == 1)
+		if (write(to_parent[1], &c, 1) != 1)
+			break;
+}
+
+static void pipe_setup(void)
+{
+	if (pipe(to_child) || pipe(to_parent))
+		die("pipe: %s", strerror(errno));
+	start_child(echo);
+}
+
+static void pipe_teardown(void)
+{
+	kill_child();
+	for (int i = 0; i < 2; i++) {
+		close(to_child[i]);
+		close(to_parent[i]);
+	}
+}
+
+static void pipe_ping_pong(uint32_t i)
+{
+	char c = (char)i;
+
+	if (write(to_child[1], &c, 1) != 1 || read(to_parent[0], &c, 1) != 1)
+		die("pipe: %s", strerror(errno));
+}
+
+/* Two of the same real-time priority take turns: each yield is one switch. */
+static void be_realtime(int policy)
+{
+	struct sched_param param = { .sched_priority = policy == SCHED_FIFO };
+
+	if (sched_setscheduler(0, policy, &param))
+		die("sched_setscheduler: %s", strerror(errno));
+}
+
+static void yield_for_ever(void)
+{
+	for (;;)
+		sched_yield();
+}
+
+static void switch_setup(void)
+{
+	be_realtime(SCHED_FIFO);
+	start_child(yield_for_ever);
+}
+
+static void switch_teardown(void)
+{
+	kill_child();
+	be_realtime(SCHED_OTHER);
+}
+
+static void context_switch(uint32_t i)
+{
+	(void)i;
+	sched_yield();
+}
+
+static void map_unmap(uint32_t i)
+{
+	volatile char *p = mmap(NULL, MMAP_BYTES, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		die("mmap: %s", strerror(errno));
+	for (size_t at = 0; at < MMAP_BYTES; at += 4096)
+		p[at] = (char)i;
+	munmap((void *)p, MMAP_BYTES);
+}
+
+static char *nop;
+static size_t nop_size;
+static uint32_t nop_loaded;
+
+static void nop_name(char *name, uint32_t i)
+{
+	snprintf(name, sizeof(NOP_NAME), "vbh_nop_%04u", i % 10000);
+}
+
+static void module_setup(void)
+{
+	struct stat st;
+	int fd;
+
+	if (nop)
+		return;
+	fd = open(NOP_MODULE, O_RDONLY);
+	if (fd < 0 || fstat(fd, &st))
+		die("%s: %s", NOP_MODULE, strerror(errno));
+	nop_size = (size_t)st.st_size;
+	nop = malloc(nop_size);
+	if (!nop || read(fd, nop, nop_size) != st.st_size)
+		die("%s: can't be read", NOP_MODULE);
+	close(fd);
+}
+
+/* The name that the file has now is replaced wherever it stands. */
+static void rename_module(uint32_t i)
+{
+	static char now[sizeof(NOP_NAME)] = NOP_NAME;
+	char name[sizeof(NOP_NAME)];
+	size_t len = sizeof(NOP_NAME) - 1;
+	char *at = nop;
+
+	nop_name(name, i);
+	while ((at = memmem(at, nop_size - (size_t)(at - nop), now, len))) {
+		memcpy(at, name, len);
+		at += len;
+	}
+	memcpy(now, name, len);
+}
+
+static void module_load(uint32_t i)
+{
+	(void)i;
+	rename_module(nop_loaded);
+	if (syscall(SYS_init_module, nop, nop_size, ""))
+		die("init_module: %s", strerror(errno));
+	nop_loaded++;
+}
+
+void module_unload_all(void)
+{
+	char name[sizeof(NOP_NAME)];
+
+	while (nop_loaded) {
+		nop_name(name, --nop_loaded);
+		if (syscall(SYS_delete_module, name, 0))
+			die("delete_module %s: %s", name, strerror(errno));
+	}
+}
+
+static void module_unload(uint32_t n)
+{
+	(void)n;
+	if (mode != SEALED)	/* else held until the hypervisor has stopped */
+		module_unload_all();
+}
+
+const struct workload workloads[] = {
+	{ "fork+exit", "fork_exit", 1, 60, true, true, NULL, fork_exit, NULL, NULL },
+	{ "fork+exec", "fork_exec", 1, 40, true, false, NULL, fork_exec, NULL, NULL },
+	{ "open/close", "open_close", 20, 40, true, true, NULL, open_close, NULL, NULL },
+	{ "pipe ping-pong", "pipe", 50, 20, true, true, pipe_setup, pipe_ping_pong,
+	  pipe_teardown, NULL },
+	{ "2 context switches", "switch", 100, 20, true, false, switch_setup, context_switch,
+	  switch_teardown, NULL },
+	{ "mmap/munmap 64 KiB", "mmap", 4, 40, true, true, NULL, map_unmap, NULL, NULL },
+	{ "module load", "module", 1, 8, false, false, module_setup, module_load, NULL,
+	  module_unload },
+};
+const uint32_t nr_workloads = sizeof(workloads) / sizeof(workloads[0]);

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The benchmark's program: what it measures, and how its files share that. It
+ * runs as root in a rig where the TSC counts instructions, with vbh.ko and
+ * vbh_bench.ko loaded and VBH stopped.
+ */
+#ifndef BENCH_WORKLOAD_H
+#define BENCH_WORKLOAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <libvbh.h>
+#include "bench.h"
+
+#define ROUNDS_MAX	256
+
+enum mode {
+	STOPPED,
+	STARTED,		/* with the default policy */
+	SEALED,
+	NR_MODES,
+};
+
+/* One thing whose cost is measured. */
+struct workload {
+	const char *name;
+	const char *key;	/* in JSON */
+	uint32_t n;		/* times a round: short enough for rounds without a timer tick */
+	uint32_t rounds;	/* in each mode and cycle */
+	bool budget;		/* the budget of DESIGN applies: nothing but forced exits */
+	bool busy;		/* part of the busy steady state: no CPUID, nothing to protect */
+	void (*setup)(void);
+	void (*op)(uint32_t i);
+	void (*teardown)(void);
+	void (*after)(uint32_t n);	/* after each round, not measured */
+};
+
+extern const struct workload workloads[];
+extern const uint32_t nr_workloads;
+
+/* What was found of one workload in one mode. */
+struct result {
+	uint32_t rounds;
+	__u64 ticks[ROUNDS_MAX];	/* of a whole round */
+	__u64 least[VBH_NR_EXITS];	/* exits of the round that had the fewest */
+	__u64 sum[VBH_NR_EXITS];	/* of all rounds */
+};
+
+struct steady {
+	double seconds;
+	__u64 exits[VBH_NR_EXITS];
+};
+
+struct results {
+	struct vbh_status status;	/* while sealed */
+	__u64 ring_bytes;
+	uint32_t cpus;
+	__u64 start, stop;		/* the whole requests, of the shortest */
+	struct bench_launch launch;
+	double op[NR_MODES][BENCH_NR_OPS];	/* ticks each */
+	struct result *result[NR_MODES];	/* one a workload */
+	struct steady idle, busy;
+};
+
+__u64 ticks(void);
+void die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
+
+/* In SEALED, loaded modules can't go again. */
+extern enum mode mode;
+
+/* Remove the modules that were loaded. */
+void module_unload_all(void);
+
+/* Exits of a kind, without those that another counts too. */
+__u64 exits_of(const __u64 *exits, enum vbh_exit kind);
+/* Tables to out; the number of budgets that were missed. */
+int report(FILE *out, const struct results *r);
+/* In one line. */
+void report_json(FILE *out, const struct results *r);
+
+#endif
