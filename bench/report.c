@@ -30,7 +30,7 @@ static int compare(const void *a, const void *b)
 }
 
 /*
- * Ticks of one operation, the mean of the middle half of the rounds: that repeats,
+ * Ticks of one operation, the mean of the middle fifth of the rounds: that repeats,
  * while the least of them is luck with the kernel's free lists, and a timer tick
  * in a few does not move it.
  */
@@ -43,9 +43,9 @@ static double per_op(const struct results *r, enum mode m, __u32 i)
 
 	memcpy(sorted, res->ticks, sizeof(sorted));
 	qsort(sorted, res->rounds, sizeof(sorted[0]), compare);
-	for (k = res->rounds / 4; k < res->rounds - res->rounds / 4; k++)
+	for (k = res->rounds * 2 / 5; k < res->rounds - res->rounds * 2 / 5; k++)
 		sum += (double)sorted[k];
-	return sum / (res->rounds - 2 * (res->rounds / 4)) / workloads[i].n;
+	return sum / (res->rounds - 2 * (res->rounds * 2 / 5)) / workloads[i].n;
 }
 
 __u64 exits_of(const __u64 *exits, enum vbh_exit kind)
