@@ -30,7 +30,7 @@ static int compare(const void *a, const void *b)
 }
 
 /*
- * Ticks of one operation, the mean of the middle half of the rounds: that repeats,
+ * Ticks of one operation, the mean of the middle fifth of the rounds: that repeats,
  * while the least of them is luck with the kernel's free lists, and a timer tick
  * in a few does not move it.
  */
@@ -43,9 +43,9 @@ static double per_op(const struct results *r, enum mode m, __u32 i)
 
 	memcpy(sorted, res->ticks, sizeof(sorted));
 	qsort(sorted, res->rounds, sizeof(sorted[0]), compare);
-	for (k = res->rounds / 4; k < res->rounds - res->rounds / 4; k++)
+	for (k = res->rounds * 2 / 5; k < res->rounds - res->rounds * 2 / 5; k++)
 		sum += (double)sorted[k];
-	return sum / (res->rounds - 2 * (res->rounds / 4)) / workloads[i].n;
+	return sum / (res->rounds - 2 * (res->rounds * 2 / 5)) / workloads[i].n;
 }
 
 __u64 exits_of(const __u64 *exits, enum vbh_exit kind)
@@ -86,7 +86,7 @@ static double forced_ticks(const struct results *r, enum mode m, __u32 i)
 	const __u64 *exits = r->result[m][i].least;
 
 	return ((double)exits[VBH_EXIT_CPUID] * exit_cost(r, m, BENCH_CPUID) +
-		(double)exits[VBH_EXIT_APIC] * exit_cost(r, m, BENCH_APIC)) / workloads[i].n;
+		(double)exits[VBH_EXIT_APIC] * exit_cost(r, m, BENCH_APIC)) / (workloads[i].n + 1);
 }
 
 static double overhead(const struct results *r, enum mode m, __u32 i)
@@ -151,9 +151,9 @@ static void report_exits(FILE *out, const struct results *r)
 
 			fprintf(out, "%-20s %-8s ", m == STARTED ? workloads[i].name : "",
 				mode_name[m]);
-			print_exits(out, res->least, workloads[i].n);
+			print_exits(out, res->least, workloads[i].n + 1);
 			fprintf(out, "%-20s %-8s ", "", "");
-			print_exits(out, res->sum, (double)workloads[i].n * res->rounds);
+			print_exits(out, res->sum, (workloads[i].n + 1.0) * res->rounds);
 		}
 	}
 }
@@ -260,9 +260,9 @@ static void json_workload(FILE *out, const struct results *r, __u32 i)
 		if (m != STOPPED) {
 			fprintf(out, ",\"forced\":%.2f,\"overhead_percent\":%.4f,",
 				forced_ticks(r, m, i), overhead(r, m, i));
-			json_exits(out, "exits_least", res->least, w->n);
+			json_exits(out, "exits_least", res->least, w->n + 1);
 			fputc(',', out);
-			json_exits(out, "exits_mean", res->sum, (double)w->n * res->rounds);
+			json_exits(out, "exits_mean", res->sum, (w->n + 1.0) * res->rounds);
 		}
 		fputc('}', out);
 	}
