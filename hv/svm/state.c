@@ -3,6 +3,7 @@
 #include "../../core/string.h"
 #include "svm.h"
 
+#define TSS_BUSY		BIT(1)		/* of the type */
 #define SEG_L			BIT(9)
 #define SEG_D			BIT(10)
 
@@ -154,6 +155,12 @@ void svm_set_seg(struct hv_cpu *cpu, enum hv_seg seg, const struct hv_segment *s
 	to->attr = svm_attr(s->attr);
 	to->limit = s->limit;
 	to->base = s->base;
+	/*
+	 * The processor's own VMSAVE shows a TSS as available, and QEMU finds its
+	 * I/O bitmap in no other.
+	 */
+	if (seg == SEG_TR)
+		to->attr &= ~TSS_BUSY;
 	svm_vmload(svm->vmcb_pa);
 }
 

@@ -73,7 +73,8 @@ do_hotplug()
 	while [ $i -lt $((5 * scale)) ]; do
 		echo 0 > $cpu && [ "$(cat $cpu)" = 0 ] || { bad=1; break; }
 		echo 1 > $cpu && [ "$(cat $cpu)" = 1 ] || { bad=1; break; }
-		taskset 2 "$honest" run cpuid-stable > /dev/null || { bad=1; break; }
+		taskset 2 "$honest" run cpuid-stable ports > "$state/on-1" ||
+			{ cat "$state/on-1"; bad=1; break; }
 		i=$((i + 1))
 	done
 	stop_load || bad=1
