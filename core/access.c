@@ -85,7 +85,7 @@ enum vbh_verdict core_virt_insn(struct vbh_vcpu *vcpu, u32 msr, u64 value)
 
 	host_lock(vcpu->guest);
 	event_begin(vcpu, &ev, VBH_KIND_VIRT_INSN);
-	ev.detail = msr;
+	ev.detail = msr == VIRT_CR4 ? 0 : msr;
 	if (msr) {
 		ev.new_value = value;
 		ev.flags |= VBH_EVENT_F_VALUES;

@@ -109,6 +109,7 @@ bool core_msr_pinned(const struct vbh_guest *guest, u32 msr);
  * A VMX or SVM instruction (msr 0), or an access to one of their MSRs. The
  * verdict is the fault that a processor without the feature gives.
  */
+#define VIRT_CR4	~0u	/* in place of an MSR: CR4.VMXE, which faults as an MSR does */
 enum vbh_verdict core_virt_insn(struct vbh_vcpu *vcpu, u32 msr, u64 value);
 
 /* A second-stage violation. */

@@ -173,7 +173,7 @@ enum hv_act cr_write(struct hv_cpu *cpu, struct vm_exit *exit)
 	reg = exit->cr ? VBH_REG_CR4 : VBH_REG_CR0;
 	old = hv.vendor->get(cpu, reg);
 	if (exit->cr == 4 && (exit->value & CR4_VMXE))
-		return hv_verdict(core_virt_insn(&cpu->vcpu, ~0u, exit->value), HV_GP);
+		return hv_verdict(core_virt_insn(&cpu->vcpu, VIRT_CR4, exit->value), HV_GP);
 	if (exit->cr ? !cr4_valid(cpu, old, exit->value) : !cr0_valid(cpu, old, exit->value))
 		return HV_GP;
 	raise_floor(cpu, exit);

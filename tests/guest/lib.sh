@@ -56,8 +56,12 @@ load_attacks()
 	insmod /rig/vbh_attack.ko kallsyms=0x"$address"
 }
 
+# The rig may want the module with a parameter (vbh.param=NAME=VALUE).
 start_vbh()
 {
+	local param
+	param=$(sed -n 's/.*vbh.param=\([^ ]*\).*/\1/p' /proc/cmdline)
+	[ -z "$param" ] || [ -e /dev/vbh ] || insmod /rig/vbh.ko "$param" || return 1
 	vbhctl start --module /rig/vbh.ko --policy "${1:-$policy}"
 }
 
