@@ -5,6 +5,7 @@
  * kernel hits all three alike; launches; and the quiet that has to follow.
  */
 #define _GNU_SOURCE
+#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -260,6 +261,16 @@ static void run_cycle(struct results *r, bool counts)
 	}
 }
 
+/* APM 3, appendix E.4.9: does a VM exit tell where the next instruction is? */
+static bool svm_without_nrips(void)
+{
+	unsigned int a, b, c, d;
+
+	if (!__get_cpuid(0x80000001, &a, &b, &c, &d) || !(c & 4))
+		return false;
+	return __get_cpuid(0x8000000a, &a, &b, &c, &d) && !(d & 8);
+}
+
 int main(int argc, char **argv)
 {
 	double idle_for = argc > 1 ? atof(argv[1]) : 2, busy_for = argc > 2 ? atof(argv[2]) : 2;
@@ -269,6 +280,7 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	open_all();
+	r.no_length = svm_without_nrips();
 	r.cpus = (__u32)sysconf(_SC_NPROCESSORS_ONLN);
 	r.ring_bytes = 4096 + (policy.ring_records ?: 2048) * sizeof(struct vbh_event);
 	for (enum mode m = STOPPED; m < NR_MODES; m++)

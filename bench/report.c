@@ -163,7 +163,9 @@ static void report_instructions(FILE *out, const struct results *r, int *missed)
 		fprintf(out, "%-28s %9.1f %9.1f %9.1f   %9.1f", op_name[op].name,
 			r->op[STOPPED][op], r->op[STARTED][op], r->op[SEALED][op],
 			exit_cost(r, STARTED, op));
-		if (op == BENCH_CPUID_LEAF1)
+		if (op == BENCH_CPUID_LEAF1 && r->no_length)
+			fputs("  not judged: this SVM leaves the length to be decoded (no NRIPS)", out);
+		else if (op == BENCH_CPUID_LEAF1)
 			fprintf(out, "  budget: 100: %s", verdict(cpuid < BUDGET_CPUID, missed));
 		fputc('\n', out);
 	}

@@ -56,6 +56,7 @@ struct results {
 	struct vbh_status status;	/* while sealed */
 	__u64 ring_bytes;
 	__u32 cpus;
+	bool no_length;			/* SVM that does not tell the next RIP (NRIPS) */
 	__u64 start, stop;		/* the whole requests, of the shortest */
 	struct bench_launch launch;
 	double op[NR_MODES][BENCH_NR_OPS];	/* ticks each */
