@@ -181,7 +181,7 @@ s64 core_hypercall(struct vbh_vcpu *vcpu, u64 nr, const u64 args[4])
 	if (vcpu->run == VCPU_STARTED)
 		vcpu->run = VCPU_RUNNING;
 
-	if (nr - VBH_HC_BASE < VBH_HC_NR)
+	if (nr - VBH_HC_BASE < VBH_HC_NR && handler[nr - VBH_HC_BASE])
 		ret = handler[nr - VBH_HC_BASE](vcpu, args);
 	if (suspicious(nr, ret))
 		refused(vcpu, nr, ret);
