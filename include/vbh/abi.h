@@ -129,8 +129,8 @@ enum vbh_dtr {
 #define VBH_HC_CPU		VBH_HC(13)
 /*
  * VBH_HC_TEXT(gpa of struct vbh_text[], count): kernel text that is about to get
- * patch sites, all of it or none. Its pages are protected already. At most
- * VBH_MAX_BATCH. Before the seal only (-EPERM); -ENOSPC: out of room.
+ * patch sites, ascending by gva, all of it or none. Its pages are protected
+ * already. At most VBH_MAX_TEXTS. Before the seal only (-EPERM); -ENOSPC.
  */
 #define VBH_HC_TEXT		VBH_HC(14)
 /*
@@ -159,6 +159,7 @@ enum vbh_cpu_op {
 };
 
 #define VBH_MAX_BATCH		256u
+#define VBH_MAX_TEXTS		128u
 #define VBH_KEY_MAX		4096u
 #define VBH_HASH_LEN		32u
 #define VBH_MAX_MSR_PINS	64u
