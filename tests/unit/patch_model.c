@@ -108,8 +108,6 @@ static void add_jcc(u64 gva)
 
 void model_make(void)
 {
-	u32 i;
-
 	model_sites = 0;
 	add_jump(KTEXT + J2, 2, KTEXT + J2_TO);
 	add_jump(KTEXT + J5, 5, KTEXT + J5_TO);
@@ -129,10 +127,9 @@ void model_make(void)
 	add_tail(KTEXT + T1);
 	add_tail(KTEXT + SCT);
 	add_jcc(KTEXT + TJ);
-	for (i = 0; i < KTEXT_LEN; i++)
-		ktext[i] = *text(KTEXT + i);
-	for (i = 0; i < sizeof(mod); i++)
-		mod[i] = *text(MOD + i);
+	memcpy(ktext, text(KTEXT), KTEXT_LEN);
+	memcpy(mod, text(MOD), 0x1000);
+	memcpy(mod + 0x1000, text(MOD + 0x1000), 0x1000);
 }
 
 static const struct model_site *site_of(u64 gva)
@@ -213,9 +210,6 @@ bool model_agrees(void)
 		if (!state_ok(&model[i]))
 			return false;
 	}
-	for (i = 0; i < sizeof(mod); i++) {
-		if (mod[i] != *text(MOD + i))
-			return false;
-	}
-	return !memcmp(ktext, text(KTEXT), KTEXT_LEN);
+	return !memcmp(ktext, text(KTEXT), KTEXT_LEN) && !memcmp(mod, text(MOD), 0x1000) &&
+	       !memcmp(mod + 0x1000, text(MOD + 0x1000), 0x1000);
 }
