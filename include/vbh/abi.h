@@ -247,7 +247,7 @@ enum vbh_patch {
 	VBH_PATCH_BPF,		/* of the last two: calls to code outside of the known text */
 	VBH_PATCH_KPROBES,	/* text_poke to known text where no site is; never once sealed */
 	VBH_PATCH_LIVEPATCH,	/* kept for the driver, which decides by it what it lets load */
-	VBH_PATCH_MODULES,	/* text_poke to protected text not yet handed over; likewise never */
+	VBH_PATCH_MODULES,	/* text_poke to protected text not yet handed over; likewise */
 	VBH_NR_PATCHES,
 };
 
