@@ -72,6 +72,8 @@ static const struct row rows[] = {
 	{ 0x101, ONE, INSN_LIDT, 0x08, GROUP | MEM | WIDE },
 	{ 0x101, ONE, INSN_SGDT, 0x01, GROUP | MEM | WIDE },
 	{ 0x101, ONE, INSN_SIDT, 0x02, GROUP | MEM | WIDE },
+	{ 0x100, ONE, INSN_SLDT, 0x01, GROUP },
+	{ 0x100, ONE, INSN_STR, 0x02, GROUP },
 	{ 0x100, ONE, INSN_LLDT, 0x04, GROUP | WORD },
 	{ 0x100, ONE, INSN_LTR, 0x08, GROUP | WORD },
 	{ 0x132, ONE, INSN_RDMSR, 0, NOSIZE },

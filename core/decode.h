@@ -33,6 +33,7 @@ enum insn_op {
 	INSN_LGDT, INSN_LIDT,	/* 0F 01 /2 /3, memory: u16 limit, then the base */
 	INSN_SGDT, INSN_SIDT,	/* 0F 01 /0 /1, memory; likewise */
 	INSN_LLDT, INSN_LTR,	/* 0F 00 /2 /3 */
+	INSN_SLDT, INSN_STR,	/* 0F 00 /0 /1; size is the register's, memory takes 2 bytes */
 	INSN_RDMSR, INSN_WRMSR,	/* 0F 32, 0F 30 */
 	INSN_CPUID,		/* 0F A2 */
 	INSN_HYPERCALL,		/* 0F 01 C1, D9 */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * LGDT, LIDT, LLDT and LTR, decoded and, where the core allows it, carried out;
- * and the stores of the first two, which exit along with them on VMX.
+ * and SGDT, SIDT, SLDT and STR, which exit along with them on VMX.
  */
 #include "hv.h"
 
@@ -60,15 +60,65 @@ static enum hv_act load_table(struct hv_cpu *cpu, const struct insn *insn)
 	return hv_verdict(v, HV_ADVANCE);
 }
 
-/* UMIP has already refused these to user mode; the destination must be plain, writable memory. */
-static enum hv_act store_table(struct hv_cpu *cpu, const struct insn *insn)
+/* The register is the one below CR2 only where stores exit at all: on VMX. */
+static enum hv_act page_fault(struct vm_exit *exit, u64 gva, u32 error)
+{
+	write_cr2(gva);
+	exit->error = error;
+	return HV_PF;
+}
+
+/*
+ * What an instruction stores into memory. Without UMIP user mode may store, where
+ * its own page tables let it. A supervisor's destination must be plain memory
+ * that no region protects. Nothing is written by half.
+ */
+static enum hv_act store(struct hv_cpu *cpu, struct vm_exit *exit, const struct insn *insn,
+			 void *buf, u32 len)
+{
+	u64 gva = insn_linear(&cpu->vcpu, insn), end = gva + len - 1;
+	bool user = hv.vendor->get(cpu, VBH_REG_CPL) == 3;
+	u32 unused = hv.la57 ? 64 - 57 : 64 - 48;
+	u64 at, gpa;
+	u32 error;
+
+	/* Not canonical. */
+	if ((u64)((s64)(gva << unused) >> unused) != gva)
+		return HV_GP;
+	for (at = gva; ; at = end) {
+		error = user ? walk_user_store(cpu, at, &gpa) : 0;
+		if (error)
+			return page_fault(exit, at == gva ? gva : end & PAGE_MASK, error);
+		if (!user && host_translate(&cpu->vcpu, hv.vendor->get(cpu, VBH_REG_CR3), at, &gpa))
+			return HV_GP;
+		if (region_denies(&hv.guest.regions, gpa, VBH_W))
+			return HV_GP;
+		if (at == end)
+			break;
+	}
+	return copy(cpu, gva, buf, len, true) ? HV_GP : HV_ADVANCE;
+}
+
+static enum hv_act store_table(struct hv_cpu *cpu, struct vm_exit *exit, const struct insn *insn)
 {
 	bool wide = hv.vendor->get(cpu, VBH_REG_CS_MODE) == 8;
-	u64 gva = insn_linear(&cpu->vcpu, insn);
 	struct dt_reg reg;
 
 	hv.vendor->get_dt(cpu, insn->op == INSN_SGDT ? VBH_DTR_GDTR : VBH_DTR_IDTR, &reg);
-	return copy(cpu, gva, &reg, wide ? 10 : 6, true) ? HV_GP : HV_ADVANCE;
+	return store(cpu, exit, insn, &reg, wide ? 10 : 6);
+}
+
+/* To a register it goes with zeroes above, unless that is one of 16 bits. */
+static enum hv_act store_selector(struct hv_cpu *cpu, struct vm_exit *exit,
+				  const struct insn *insn)
+{
+	u16 sel = hv.vendor->get(cpu, insn->op == INSN_STR ? VBH_REG_TR : VBH_REG_LDTR);
+	u64 keep = insn->size == 2 ? ~0xffffull : 0;
+
+	if (insn->mem)
+		return store(cpu, exit, insn, &sel, sizeof(sel));
+	host_set_reg(&cpu->vcpu, insn->rm, (host_reg(&cpu->vcpu, insn->rm) & keep) | sel);
+	return HV_ADVANCE;
 }
 
 static int selector(struct hv_cpu *cpu, const struct insn *insn, u16 *sel)
@@ -134,15 +184,20 @@ enum hv_act dt_access(struct hv_cpu *cpu, struct vm_exit *exit)
 		return HV_GP;
 	}
 	exit->len = insn.len;
-	if (hv.vendor->get(cpu, VBH_REG_CPL) && insn.op != INSN_SGDT && insn.op != INSN_SIDT)
+	switch (insn.op) {
+	case INSN_SGDT:
+	case INSN_SIDT:
+		return store_table(cpu, exit, &insn);
+	case INSN_SLDT:
+	case INSN_STR:
+		return store_selector(cpu, exit, &insn);
+	}
+	if (hv.vendor->get(cpu, VBH_REG_CPL))
 		return HV_GP;
 	switch (insn.op) {
 	case INSN_LGDT:
 	case INSN_LIDT:
 		return load_table(cpu, &insn);
-	case INSN_SGDT:
-	case INSN_SIDT:
-		return store_table(cpu, &insn);
 	case INSN_LLDT:
 	case INSN_LTR:
 		return load_selector(cpu, &insn);

@@ -53,10 +53,11 @@ enum hv_act hv_verdict(enum vbh_verdict v, enum hv_act allow)
 	return HV_GP;
 }
 
-static void inject(struct hv_cpu *cpu, u8 vector, bool has_error)
+static void inject(struct hv_cpu *cpu, u8 vector, bool has_error, u32 error)
 {
 	struct hv_event ev = {
 		.type = HV_EVENT_EXCEPTION, .vector = vector, .has_error = has_error,
+		.error = error,
 	};
 
 	cpu->injected = true;
@@ -82,9 +83,9 @@ static void fault(struct hv_cpu *cpu, const struct vm_exit *exit, u8 vector)
 		smp_halt();
 	}
 	if (contributory(&exit->interrupted))
-		inject(cpu, VECTOR_DF, true);
+		inject(cpu, VECTOR_DF, true, 0);
 	else
-		inject(cpu, vector, vector == VECTOR_GP);
+		inject(cpu, vector, vector != VECTOR_UD, vector == VECTOR_PF ? exit->error : 0);
 }
 
 /* The instruction has retired: its shadow ends, and TF traps after it. */
@@ -142,6 +143,9 @@ static void act(struct hv_cpu *cpu, const struct vm_exit *exit, enum hv_act what
 		break;
 	case HV_UD:
 		fault(cpu, exit, VECTOR_UD);
+		break;
+	case HV_PF:
+		fault(cpu, exit, VECTOR_PF);
 		break;
 	case HV_HALT:
 		smp_halt();

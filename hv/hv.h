@@ -138,6 +138,7 @@ enum hv_act {
 	HV_DONE,		/* likewise, and RIP is past it already */
 	HV_GP,
 	HV_UD,
+	HV_PF,			/* with vm_exit.error; CR2 is set */
 	HV_HALT,
 };
 
@@ -207,6 +208,8 @@ u8 mtrr_type(u64 pa, u64 *end);
 
 /* walk.c: the guest's page tables. */
 int walk_guest(struct hv_cpu *cpu, u64 cr3, u64 gva, u64 *gpa);
+/* For a store of user mode; 0, or its page fault's error code. Leaves keys (PKRU) out. */
+u32 walk_user_store(struct hv_cpu *cpu, u64 gva, u64 *gpa);
 
 /* apic.c: NMIs to others, and ICR writes of the guest. */
 int apic_init(void);

@@ -69,6 +69,7 @@ struct vm_exit {
 	u8 cr;			/* CR_WRITE: 0 or 4 */
 	bool value_valid;	/* CR_WRITE: else the instruction must be decoded */
 	u64 value;		/* CR_WRITE: all of it; MSR_WRITE: EDX:EAX; SIPI: the start page */
+	u32 error;		/* of HV_PF: the handler's */
 	u32 raw;		/* the vendor's own exit code, for the log */
 };
 

@@ -118,6 +118,10 @@
 #define APIC_BASE_ENABLE	BIT(11)
 #define APIC_BASE_X2APIC	BIT(10)
 
+#define PF_PRESENT		BIT(0)
+#define PF_WRITE		BIT(1)
+#define PF_USER			BIT(2)
+
 #define VECTOR_DB		1
 #define VECTOR_NMI		2
 #define VECTOR_UD		6

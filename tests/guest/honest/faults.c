@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include "probe.h"
 
 enum where { NOWHERE, AT_CODE, AT_DATA };
@@ -111,9 +112,41 @@ static int icebp(int scale)
 	return check_fault(&f);
 }
 
+/*
+ * SGDT of user mode, whether the processor stores, the kernel for it (UMIP), or a
+ * hypervisor: into fresh memory, and not into what it may not write.
+ */
+static int sgdt(int scale)
+{
+	static const u8 to_data[] = "\x0f\x01\x07", to_forbidden[] = "\x0f\x01\x06";
+	u64 *page, *other;
+	struct probe p;
+	int i;
+
+	for (i = 0; i < 4 * scale; i++) {
+		page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		other = page + 512;
+		/* Reading maps the kernel's one page of zeroes. */
+		CHECK(!other[0] && (!(i & 1) || !page[0]), "fresh memory is not 0");
+		probe_data_at(page);
+		probe_run(&p, to_data, 3, NULL);
+		CHECK(p.finished, "into fresh memory: signal %d", p.trap[0].sig);
+		CHECK(page[0] && !page[2], "fresh memory has not what SGDT stores");
+		CHECK(!other[0] && !other[1], "it reached another page");
+		mprotect(page, 4096, PROT_READ);
+		probe_run(&p, to_data, 3, NULL);
+		CHECK(!p.finished && p.trap[0].sig == SIGSEGV, "a read-only page was stored to");
+		probe_run(&p, to_forbidden, 3, NULL);
+		CHECK(!p.finished && p.trap[0].sig == SIGSEGV, "a forbidden page was stored to");
+		munmap(page, 8192);
+	}
+	return PASS;
+}
+
 const struct test fault_tests[] = {
 	{ "fault-signals", "exceptions become the right signal, code and address", signals },
 	{ "fault-icebp", "ICEBP is a trap like a debugger's", icebp },
+	{ "fault-sgdt", "SGDT stores where the program may write, and nowhere else", sgdt },
 	{ "fault-alignment", "an unaligned access with AC set is a bus error", alignment },
 	{ }
 };

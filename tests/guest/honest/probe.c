@@ -12,6 +12,7 @@ u8 probe_data[4096] __attribute__((aligned(4096)));
 
 static struct probe *current;
 static u8 *page, *forbidden;
+static void *data = probe_data;
 static u64 landing, landing_rsp;
 
 static const int caught[] = { SIGTRAP, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGSYS };
@@ -35,6 +36,11 @@ static void note(int sig, siginfo_t *info, void *context)
 	g[REG_RIP] = landing;
 	g[REG_RSP] = landing_rsp;
 	g[REG_EFL] &= ~0x40d00ll;
+}
+
+void probe_data_at(void *where)
+{
+	data = where;
 }
 
 static void prepare(void)
@@ -89,7 +95,7 @@ void probe_run(struct probe *p, const void *code, size_t len, const u64 regs[4])
 		     : "+a"(a), "+b"(b), "+c"(c), "+d"(d),
 		       [landing] "=m"(landing), [landing_rsp] "=m"(landing_rsp)
 		     : [target] "r"(target), [finished] "r"(finished),
-		       "D"(probe_data), "S"(forbidden)
+		       "D"(data), "S"(forbidden)
 		     : "memory", "cc", "r8", "r9", "r10", "r11");
 	p->rax = a, p->rbx = b, p->rcx = c, p->rdx = d;
 }

@@ -30,5 +30,7 @@ struct probe {
 void probe_run(struct probe *p, const void *code, size_t len, const u64 regs[4]);
 
 extern u8 probe_data[4096];
+/* From now on RDI is this. */
+void probe_data_at(void *data);
 
 #endif

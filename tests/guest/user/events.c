@@ -154,7 +154,8 @@ const char *event_differs(const struct vbh_event *ev, const struct attempt *t,
 		return differs("flags", ev->flags, w->flags);
 	if (ev->action != action)
 		return differs("action", ev->action, action);
-	if (ev->rule != (action == VBH_ACTION_LOGGED ? VBH_RULE_LOG : VBH_RULE_DENY))
+	/* Denied under rule log is what could not be let happen. */
+	if (ev->rule != VBH_RULE_LOG && (ev->rule != VBH_RULE_DENY || action == VBH_ACTION_LOGGED))
 		return differs("rule", ev->rule, action);
 	if (t->rip && ev->rip != t->rip)
 		return differs("rip", ev->rip, t->rip);
