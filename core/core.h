@@ -14,6 +14,7 @@
 #include "decode.h"
 #include "event.h"
 #include "host.h"
+#include "patch.h"
 #include "pin.h"
 #include "region.h"
 #include "sha256.h"
@@ -62,6 +63,7 @@ struct vbh_guest {
 	struct event_log log;
 	u8 rules[VBH_NR_VIOLATIONS];
 	struct vbh_facts facts;
+	struct patch_state patch;
 	bool has_key;
 	u8 key_hash[VBH_HASH_LEN];
 	u32 wrong_keys;

@@ -130,7 +130,7 @@ void event_commit(struct vbh_guest *guest, struct vbh_event *ev)
 	if (ev->rule)
 		log->violations++;
 	if (ev->kind == VBH_KIND_PATCH)
-		log->patches++;
+		log->patches[ev->detail]++;
 	if (!to) {
 		if (ev->kind != VBH_KIND_PATCH)
 			log->lost++;

@@ -18,7 +18,7 @@ struct event_log {
 	u64 head, tail, lost;
 	u64 violations;
 	u64 crowd;		/* records since tail that may not fill the ring */
-	u64 patches;
+	u64 patches[VBH_NR_PATCHES];
 	u8 hash[VBH_HASH_LEN];	/* of the last record */
 };
 

@@ -15,6 +15,7 @@ void guest_init(struct vbh_guest *guest, struct region *table)
 	guest->regions.max = guest->max_regions;
 	for (i = 0; i < VBH_NR_VIOLATIONS; i++)
 		guest->rules[i] = VBH_RULE_DENY;
+	patch_init(&guest->patch);
 }
 
 /* Has the guest itself this right on every page of the buffer? */
@@ -45,7 +46,7 @@ int guest_write(struct vbh_guest *guest, u64 gpa, const void *buf, u32 len)
 	return host_write_gpa(guest, gpa, buf, len);
 }
 
-static int add_region(struct vbh_guest *guest, const struct region *r)
+int guest_add_region(struct vbh_guest *guest, const struct region *r)
 {
 	u32 id = guest->regions.next_id;
 	int err = region_insert(&guest->regions, r);
@@ -63,6 +64,14 @@ static int add_region(struct vbh_guest *guest, const struct region *r)
 	return err;
 }
 
+void guest_remove_region(struct vbh_guest *guest, u32 id, u64 gpa, u64 len)
+{
+	region_remove_id(&guest->regions, id);
+	/* Rights only grow here, which can't fail. */
+	host_stage2_update(guest, gpa, len);
+	host_flush(guest);
+}
+
 int guest_protect(struct vbh_guest *guest, u64 gpa, u64 len, u32 rights,
 		  enum vbh_region_kind kind)
 {
@@ -73,7 +82,7 @@ int guest_protect(struct vbh_guest *guest, u64 gpa, u64 len, u32 rights,
 		.kind = kind,
 		.rule = VBH_RULE_DENY,
 	};
-	int err = add_region(guest, &r);
+	int err = guest_add_region(guest, &r);
 
 	if (!err)
 		host_flush(guest);
@@ -125,7 +134,7 @@ static bool region_ok(const struct vbh_guest *guest, const struct vbh_region *r)
 		return false;
 	if (r->gpa >= guest->max_gpa || r->len > guest->max_gpa - r->gpa)
 		return false;
-	if (r->kind < VBH_REGION_KERNEL_TEXT || r->kind >= VBH_NR_REGION_KINDS)
+	if (r->kind < VBH_REGION_KERNEL_TEXT || r->kind >= VBH_REGION_FTRACE)
 		return false;
 	if (r->rule < VBH_RULE_LOG || r->rule > VBH_RULE_PANIC)
 		return false;
@@ -150,7 +159,7 @@ static int add_requested(struct vbh_guest *guest, u64 gpa)
 	r.kind = ask.kind;
 	r.rule = ask.rule;
 	r.flags = ask.flags;
-	return add_region(guest, &r);
+	return guest_add_region(guest, &r);
 }
 
 s64 hc_region_add(struct vbh_vcpu *vcpu, const u64 args[4])
@@ -183,6 +192,7 @@ s64 hc_region_del(struct vbh_vcpu *vcpu, const u64 args[4])
 		return -EPERM;
 	if (!args[0] || args[0] > ~0u)
 		return -EINVAL;
+	patch_drop(vcpu, args[0]);
 	while (region_take_tag(&guest->regions, args[0], &r)) {
 		host_stage2_update(guest, r.start, r.end - r.start);
 		any = true;

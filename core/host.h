@@ -73,6 +73,12 @@ int host_stage2_update(struct vbh_guest *guest, u64 gpa, u64 len);
  */
 void host_flush(struct vbh_guest *guest);
 
+/*
+ * A page of zeroes for the core to keep, or NULL. The body keeps some back for
+ * the second stage. It is never given back.
+ */
+void *host_alloc_page(struct vbh_guest *guest);
+
 /* Memory of the event ring, for the core to write: page n of it, or NULL. */
 void *host_map_ring(struct vbh_guest *guest, u64 gpa);
 

@@ -11,6 +11,7 @@ static s64 hc_status(struct vbh_vcpu *vcpu, const u64 args[4])
 {
 	struct vbh_guest *guest = vcpu->guest;
 	struct vbh_status s = { 0 };
+	u32 i;
 
 	if (args[1] != sizeof(s))
 		return -EINVAL;
@@ -26,8 +27,13 @@ static s64 hc_status(struct vbh_vcpu *vcpu, const u64 args[4])
 	s.events = guest->log.head;
 	s.events_lost = guest->log.lost;
 	s.violations = guest->log.violations;
-	s.patches = guest->log.patches;
+	for (i = 0; i < VBH_NR_PATCHES; i++) {
+		s.patches_of[i] = guest->log.patches[i];
+		s.patches += guest->log.patches[i];
+	}
 	s.has_key = guest->has_key;
+	s.sites = patch_sites(&guest->patch);
+	s.trampolines = guest->patch.tramps.nr;
 	return guest_write(guest, args[0], &s, sizeof(s));
 }
 
@@ -140,6 +146,10 @@ static s64 (*const handler[VBH_HC_NR])(struct vbh_vcpu *vcpu, const u64 args[4])
 	[VBH_HC_UNLOCK - VBH_HC_BASE] = hc_unlock,
 	[VBH_HC_STOP - VBH_HC_BASE] = hc_stop,
 	[VBH_HC_CPU - VBH_HC_BASE] = hc_cpu,
+	[VBH_HC_TEXT - VBH_HC_BASE] = hc_text,
+	[VBH_HC_SITES - VBH_HC_BASE] = hc_sites,
+	[VBH_HC_FTRACE - VBH_HC_BASE] = hc_ftrace,
+	[VBH_HC_PATCH - VBH_HC_BASE] = hc_patch,
 };
 
 static u32 number_detail(u64 nr)

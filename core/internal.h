@@ -29,6 +29,10 @@ void note(struct vbh_vcpu *vcpu, enum vbh_kind kind, u32 detail, u64 value);
 int guest_read(struct vbh_guest *guest, u64 gpa, void *buf, u32 len);
 int guest_write(struct vbh_guest *guest, u64 gpa, const void *buf, u32 len);
 
+/* Add a region to the table and to the second stage, or neither; a flush is due then. */
+int guest_add_region(struct vbh_guest *guest, const struct region *r);
+/* Take a region of these pages away again. */
+void guest_remove_region(struct vbh_guest *guest, u32 id, u64 gpa, u64 len);
 /* guest_protect_own(), with the lock held. */
 int guest_protect(struct vbh_guest *guest, u64 gpa, u64 len, u32 rights,
 		  enum vbh_region_kind kind);
@@ -38,6 +42,10 @@ void guest_unprotect_since(struct vbh_guest *guest, u32 id);
 /* Hypercalls that have a file of their own. */
 s64 hc_region_add(struct vbh_vcpu *vcpu, const u64 args[4]);
 s64 hc_region_del(struct vbh_vcpu *vcpu, const u64 args[4]);
+s64 hc_text(struct vbh_vcpu *vcpu, const u64 args[4]);
+s64 hc_sites(struct vbh_vcpu *vcpu, const u64 args[4]);
+s64 hc_ftrace(struct vbh_vcpu *vcpu, const u64 args[4]);
+s64 hc_patch(struct vbh_vcpu *vcpu, const u64 args[4]);
 s64 hc_key(struct vbh_vcpu *vcpu, const u64 args[4]);
 s64 hc_seal(struct vbh_vcpu *vcpu, const u64 args[4]);
 s64 hc_unlock(struct vbh_vcpu *vcpu, const u64 args[4]);

@@ -4,11 +4,13 @@
  * for byte as decoded from the same copy of the instruction that the event
  * shows; what is not understood, or comes from another place than the processor
  * said, is denied. Nothing is ever carried out on the hypervisor's own pages.
+ * Whether a store is honest patching is patch.c's to say.
  */
 #include "internal.h"
 
 #define CR3_ADDR	0x000ffffffffff000ull
 #define REP_MAX		64	/* iterations of a REP in one exit */
+#define BURST_MAX	64	/* bytes that are judged together as patching */
 
 /* A decoded store, and where it goes: two places if it straddles pages. */
 struct store {
@@ -135,14 +137,19 @@ static u64 piece(u64 value, u32 size, u32 at)
 	return (size < 8 ? value & ((1ull << (8 * size)) - 1) : value) << (8 * at);
 }
 
+static bool repeats(const struct insn *insn)
+{
+	return insn->rep && is_string(insn);
+}
+
 /*
- * Carry out the store, and of a REP what follows at once; ev gets the first
- * eight bytes of it together. The guest's lock makes read and write one for
- * every store that comes here, and to a protected page no other gets: a LOCK
- * prefix asks for no more (but against a device, or in the unprotected half of
- * a store that straddles pages).
+ * Carry out the store, and of a REP what follows at once, up to `max` iterations;
+ * ev gets the first eight bytes of it together. The guest's lock makes read and
+ * write one for every store that comes here, and to a protected page no other
+ * gets: a LOCK prefix asks for no more (but against a device, or in the
+ * unprotected half of a store that straddles pages).
  */
-static int store_perform(struct vbh_vcpu *vcpu, struct store *s, struct vbh_event *ev)
+static int store_perform(struct vbh_vcpu *vcpu, struct store *s, struct vbh_event *ev, u32 max)
 {
 	u64 rip = host_reg(vcpu, VBH_REG_RIP);
 	u32 size = s->insn.size, n, at;
@@ -151,7 +158,7 @@ static int store_perform(struct vbh_vcpu *vcpu, struct store *s, struct vbh_even
 		return -EFAULT;
 	insn_store_retire(vcpu, &s->insn, s->old, s->new);
 
-	for (n = 1; n < REP_MAX && s->insn.rep && is_string(&s->insn); n++) {
+	for (n = 1; n < max && repeats(&s->insn); n++) {
 		if (host_reg(vcpu, VBH_REG_RIP) != rip || !store_next(vcpu, s) ||
 		    store_write(vcpu->guest, s))
 			break;
@@ -166,18 +173,132 @@ static int store_perform(struct vbh_vcpu *vcpu, struct store *s, struct vbh_even
 	return 0;
 }
 
-/* Is this the kernel's own text_poke, at a time when it still may? */
-static bool may_patch(const struct vbh_guest *guest, const struct store *s,
-		      const struct vbh_event *ev)
-{
-	u64 poking = guest->facts.poking_cr3;
+/*
+ * What a store and the iterations behind it would write, all of it judged before
+ * any of it is written: the source is read as if the two did not overlap.
+ */
+struct burst {
+	struct patch_store store;
+	u8 bytes[BURST_MAX];
+	u32 count;		/* iterations */
+};
 
-	if (guest->state != VBH_STATE_OPEN || !poking || ev->cpl ||
-	    (ev->cr3 & CR3_ADDR) != (poking & CR3_ADDR))
-		return false;
+static const u8 rep_regs[] = {
+	VBH_REG_RCX, VBH_REG_RSI, VBH_REG_RDI, VBH_REG_RIP, VBH_REG_RFLAGS,
+};
+
+/* The registers are those before the store again on return. */
+static void burst_gather(struct vbh_vcpu *vcpu, const struct store *first, struct burst *b)
+{
+	u64 saved[sizeof(rep_regs)], rip = host_reg(vcpu, VBH_REG_RIP);
+	struct store s = *first;
+	u32 size = s.insn.size, i;
+
+	memcpy(b->bytes, &s.new, size);
+	b->count = 1;
+	for (i = 0; i < 2; i++) {
+		b->store.gpa[i] = s.gpa[i];
+		b->store.len[i] = s.len[i];
+	}
+	b->store.bytes = b->bytes;
+	if (!repeats(&s.insn) || s.len[1])
+		return;
+
+	for (i = 0; i < sizeof(rep_regs); i++)
+		saved[i] = host_reg(vcpu, rep_regs[i]);
+	while (b->store.len[0] + size <= BURST_MAX) {
+		insn_store_retire(vcpu, &s.insn, s.old, s.new);
+		if (host_reg(vcpu, VBH_REG_RIP) != rip || !store_next(vcpu, &s))
+			break;
+		memcpy(b->bytes + b->store.len[0], &s.new, size);
+		b->store.len[0] += size;
+		b->count++;
+	}
+	for (i = 0; i < sizeof(rep_regs); i++)
+		host_set_reg(vcpu, rep_regs[i], saved[i]);
+}
+
+/* All of it at once, as it was judged; the registers as if by that many iterations. */
+static int burst_write(struct vbh_vcpu *vcpu, struct store *s, const struct burst *b)
+{
+	struct vbh_guest *guest = vcpu->guest;
+	const struct patch_store *p = &b->store;
+	u64 ignored;
+	u32 i;
+
+	if (p->len[1] && host_read_gpa(guest, p->gpa[1], &ignored, p->len[1]))
+		return -EFAULT;
+	if (host_write_gpa(guest, p->gpa[0], b->bytes, p->len[0]))
+		return -EFAULT;
+	if (p->len[1])
+		host_write_gpa(guest, p->gpa[1], b->bytes + p->len[0], p->len[1]);
+	for (i = 0; i < b->count; i++)
+		insn_store_retire(vcpu, &s->insn, s->old, s->new);
+	return 0;
+}
+
+static bool is_patchable(const struct vbh_guest *guest, const struct store *s)
+{
 	return region_denials_have(&guest->regions, s->gpa[0], VBH_W, VBH_REGION_F_PATCHABLE) &&
 	       (!s->len[1] || region_denials_have(&guest->regions, s->gpa[1], VBH_W,
 						  VBH_REGION_F_PATCHABLE));
+}
+
+/* Is this the kernel's own text_poke, at a time when it still may, where no site is? */
+static bool may_poke(const struct vbh_guest *guest, const struct vbh_event *ev,
+		     enum vbh_patch kind)
+{
+	u64 poking = guest->facts.poking_cr3;
+
+	return guest->state == VBH_STATE_OPEN && poking && patch_allowed(guest, kind) &&
+	       (ev->cr3 & CR3_ADDR) == (poking & CR3_ADDR);
+}
+
+static void describe_patch(struct vbh_event *ev, const struct patch_change *c)
+{
+	ev->flags |= VBH_EVENT_F_PATCH | VBH_EVENT_F_GLA;
+	ev->gla = c->gva;
+	if (!c->width)
+		return;
+	ev->old_value = 0;
+	ev->new_value = 0;
+	ev->width = c->width;
+	memcpy(&ev->old_value, c->old + c->from, c->width);
+	memcpy(&ev->new_value, c->new + c->from, c->width);
+}
+
+/*
+ * Is it patching that is allowed? Then it has been carried out, or could not be:
+ * *failed. If not, ev says which site it would have changed.
+ */
+static bool store_patch(struct vbh_vcpu *vcpu, struct store *s, struct vbh_event *ev,
+			bool *failed)
+{
+	struct vbh_guest *guest = vcpu->guest;
+	enum patch_verdict verdict;
+	struct patch_change c;
+	struct burst b;
+
+	if (ev->cpl || !is_patchable(guest, s))
+		return false;
+	burst_gather(vcpu, s, &b);
+	verdict = patch_judge(vcpu, &b.store, &c);
+	if (verdict == PATCH_ELSEWHERE) {
+		if (!may_poke(guest, ev, c.kind))
+			return false;
+		*failed = store_perform(vcpu, s, ev, b.count);
+	} else {
+		describe_patch(ev, &c);
+		if (verdict == PATCH_REFUSED)
+			return false;
+		*failed = burst_write(vcpu, s, &b);
+		patch_settle(vcpu, &c, !*failed);
+	}
+	if (!*failed) {
+		ev->kind = VBH_KIND_PATCH;
+		ev->detail = c.kind;
+	}
+	return true;
 }
 
 static void describe(struct vbh_event *ev, const struct vbh_access *a, const struct region *r)
@@ -215,38 +336,33 @@ static enum vbh_verdict on_write(struct vbh_vcpu *vcpu, const struct vbh_access 
 	struct vbh_guest *guest = vcpu->guest;
 	struct vbh_event ev;
 	struct store s;
-	bool possible, patch = false;
+	bool decoded, possible, failed = false;
 	u8 rule;
 
 	event_begin(vcpu, &ev, VBH_KIND_WRITE);
-	possible = !store_decode(vcpu, a, &ev, &s);
-	if (possible)
+	decoded = !store_decode(vcpu, a, &ev, &s);
+	if (decoded)
 		r = store_denied(&guest->regions, &s);
 	describe(&ev, a, r);
 	rule = rule_for(guest, r);
-
-	if (possible) {
+	if (decoded)
 		describe_store(&ev, &s);
-		patch = may_patch(guest, &s, &ev);
-	} else {
-		ev.flags |= VBH_EVENT_F_UNDECODED;
-	}
-	if (r->kind == VBH_REGION_HYPERVISOR) {
-		/* Whatever the rule: it must not happen. */
-		ev.kind = VBH_KIND_HYPERVISOR;
-		possible = false;
-	}
-	if (possible && (patch || rule == VBH_RULE_LOG) && store_perform(vcpu, &s, &ev)) {
-		ev.flags |= VBH_EVENT_F_UNDECODED;
-		possible = false;
-	}
 
-	if (patch && possible) {
-		ev.kind = VBH_KIND_PATCH;
-		event_commit(guest, &ev);
-		return VBH_DONE;
+	/* The hypervisor's own pages, whatever the rule: it must not happen. */
+	if (r->kind == VBH_REGION_HYPERVISOR)
+		ev.kind = VBH_KIND_HYPERVISOR;
+	possible = decoded && r->kind != VBH_REGION_HYPERVISOR;
+	if (possible && store_patch(vcpu, &s, &ev, &failed)) {
+		if (!failed) {
+			event_commit(guest, &ev);
+			return VBH_DONE;
+		}
+	} else if (possible && rule == VBH_RULE_LOG) {
+		failed = store_perform(vcpu, &s, &ev, REP_MAX);
 	}
-	switch (violation(vcpu, &ev, rule, possible)) {
+	if (!decoded || failed)
+		ev.flags |= VBH_EVENT_F_UNDECODED;
+	switch (violation(vcpu, &ev, rule, possible && !failed)) {
 	case VBH_ALLOW:
 		return VBH_DONE;
 	case VBH_HALT:

@@ -3,6 +3,8 @@
 #include "pt.h"
 #include "../core/string.h"
 
+#define POOL_RESERVE	64	/* pages */
+
 u64 host_reg(struct vbh_vcpu *vcpu, enum vbh_reg reg)
 {
 	struct hv_cpu *cpu = vcpu_to_cpu(vcpu);
@@ -122,6 +124,13 @@ void host_flush(struct vbh_guest *guest)
 {
 	(void)guest;
 	smp_flush();
+}
+
+/* What a guest hands over may be big; splitting tables of the second stage comes first. */
+void *host_alloc_page(struct vbh_guest *guest)
+{
+	(void)guest;
+	return pool_pages_free() > POOL_RESERVE ? pool_page() : NULL;
 }
 
 void *host_map_ring(struct vbh_guest *guest, u64 gpa)

@@ -77,6 +77,7 @@ static const struct vbh_name regions[] = {
 	{ VBH_REGION_MODULE_RODATA, "module_rodata" },
 	{ VBH_REGION_TRAMPOLINE, "trampoline" },
 	{ VBH_REGION_OTHER, "other" },
+	{ VBH_REGION_FTRACE, "ftrace" },
 };
 
 static const struct vbh_name dtrs[] = {
@@ -118,6 +119,10 @@ static const struct vbh_name hypercalls[] = {
 	{ VBH_HC_UNLOCK - VBH_HC_BASE, "unlock" },
 	{ VBH_HC_STOP - VBH_HC_BASE, "stop" },
 	{ VBH_HC_CPU - VBH_HC_BASE, "cpu" },
+	{ VBH_HC_TEXT - VBH_HC_BASE, "text" },
+	{ VBH_HC_SITES - VBH_HC_BASE, "sites" },
+	{ VBH_HC_FTRACE - VBH_HC_BASE, "ftrace" },
+	{ VBH_HC_PATCH - VBH_HC_BASE, "patch" },
 };
 
 static const struct vbh_name features[] = {
@@ -133,6 +138,7 @@ static const struct vbh_name event_flags[] = {
 	{ 2, "task" },
 	{ 3, "gpa" },
 	{ 4, "undecoded" },
+	{ 5, "patch" },
 };
 
 static const struct vbh_name cr0_bits[] = {

@@ -127,7 +127,31 @@ enum vbh_dtr {
  * VBH_HC_CPU(enum vbh_cpu_op, argument): about the calling CPU.
  */
 #define VBH_HC_CPU		VBH_HC(13)
-#define VBH_HC_NR		14
+/*
+ * VBH_HC_TEXT(gpa of struct vbh_text[], count): kernel text that is about to get
+ * patch sites, ascending by gva, all of it or none. Its pages are protected
+ * already. At most VBH_MAX_TEXTS. Before the seal only (-EPERM); -ENOSPC.
+ */
+#define VBH_HC_TEXT		VBH_HC(14)
+/*
+ * VBH_HC_SITES(gpa of struct vbh_site[], count): what may be patched in it, or
+ * functions that may be called from there, all or none. At most VBH_MAX_BATCH.
+ * Before the seal only (-EPERM). -EINVAL: see struct vbh_site; -EAGAIN: a site
+ * is being patched just now (INT3 stands there); -ENOSPC: out of room.
+ */
+#define VBH_HC_SITES		VBH_HC(15)
+/*
+ * VBH_HC_FTRACE(gpa of struct vbh_ftrace, len): what only ftrace's callers look
+ * like. Once (-EEXIST), after the text that they lie in and before the first
+ * VBH_SITE_MCOUNT. Before the seal only (-EPERM).
+ */
+#define VBH_HC_FTRACE		VBH_HC(16)
+/*
+ * VBH_HC_PATCH(enum vbh_patch, VBH_PATCH_OPEN | VBH_PATCH_SEALED): in which
+ * state this kind of patching is allowed. After the seal bits can only go (-EPERM).
+ */
+#define VBH_HC_PATCH		VBH_HC(17)
+#define VBH_HC_NR		18
 
 enum vbh_cpu_op {
 	VBH_CPU_CURRENT,	/* argument: linear address of this CPU's `current` pointer */
@@ -135,6 +159,7 @@ enum vbh_cpu_op {
 };
 
 #define VBH_MAX_BATCH		256u
+#define VBH_MAX_TEXTS		128u
 #define VBH_KEY_MAX		4096u
 #define VBH_HASH_LEN		32u
 #define VBH_MAX_MSR_PINS	64u
@@ -165,10 +190,15 @@ enum vbh_region_kind {
 	VBH_REGION_MODULE_RODATA,
 	VBH_REGION_TRAMPOLINE,		/* where a CPU starts after SIPI */
 	VBH_REGION_OTHER,
+	VBH_REGION_FTRACE,		/* ftrace's trampolines in use; likewise */
 	VBH_NR_REGION_KINDS,
 };
 
-/* Until the seal, the kernel's own text_poke may write here. */
+/*
+ * Text that the kernel patches. A store here is carried out if it takes a patch
+ * site to a state that the site may be in; and, until the seal, if it is
+ * text_poke's and touches no site (VBH_PATCH_KPROBES, VBH_PATCH_MODULES).
+ */
 #define VBH_REGION_F_PATCHABLE	(1u << 0)
 
 /* A range of guest-physical pages. Where regions overlap, the intersection holds. */
@@ -209,6 +239,100 @@ struct vbh_facts {
 	__u64 poking_cr3;	/* the same for poking_mm, through which text_poke writes */
 };
 
+/* What is patched; the unit of policy and of counting. */
+enum vbh_patch {
+	VBH_PATCH_JUMP_LABELS,	/* VBH_SITE_JUMP */
+	VBH_PATCH_STATIC_CALLS,	/* VBH_SITE_CALL, _TAIL, _TRAMP */
+	VBH_PATCH_FTRACE,	/* VBH_SITE_MCOUNT, _FTRACE */
+	VBH_PATCH_BPF,		/* of the last two: calls to code outside of the known text */
+	VBH_PATCH_KPROBES,	/* text_poke to known text where no site is; never once sealed */
+	VBH_PATCH_LIVEPATCH,	/* kept for the driver, which decides by it what it lets load */
+	VBH_PATCH_MODULES,	/* text_poke to protected text not yet handed over; likewise */
+	VBH_NR_PATCHES,
+};
+
+/* In which state it is allowed. At first: the first three in both, the others while open. */
+#define VBH_PATCH_OPEN		(1u << 0)
+#define VBH_PATCH_SEALED	(1u << 1)
+
+/*
+ * Kernel text, a physically contiguous run of it. -EINVAL unless all of it lies
+ * in regions without VBH_W that are all VBH_REGION_F_PATCHABLE, and touches no
+ * other struct vbh_text by either address. VBH_HC_REGION_DEL(tag) takes away
+ * the texts with this tag, and every site and function in them.
+ */
+struct vbh_text {
+	__u64 gva;		/* page aligned, from VBH_TEXT_GVA_MIN on */
+	__u64 gpa;		/* page aligned */
+	__u64 len;		/* bytes, a multiple of the page size, not 0, below 4 GiB */
+	__u32 tag;		/* 0: permanent */
+	__u32 reserved;
+};
+
+/* Kernel and modules both lie above, so that 32 bits of an address say it all. */
+#define VBH_TEXT_GVA_MIN	0xffffffff80000000ull
+
+/*
+ * What may stand at a site, from the kernel's own tables. In all of them rel is
+ * that of one instruction of len bytes, and `f` is the entry of a function: a
+ * VBH_SITE_MCOUNT or the ENDBR64 right before it, a VBH_SITE_TRAMP or a
+ * VBH_SITE_ENTRY.
+ */
+enum vbh_site_kind {
+	/* __jump_table: NOP, or JMP to target. len 2 or 5 */
+	VBH_SITE_JUMP = 1,
+	/* __mcount_loc: NOP, or CALL of an ftrace caller or live trampoline. len 5 */
+	VBH_SITE_MCOUNT,
+	/* .static_call_sites: NOP, CALL f, or CS CS CS XOR EAX, EAX. len 5 */
+	VBH_SITE_CALL,
+	/*
+	 * The same with STATIC_CALL_SITE_TAIL. len 5: JMP f, or RET and four INT3;
+	 * len 6: Jcc f, of the condition that stands there now
+	 */
+	VBH_SITE_TAIL,
+	/* A static call's trampoline (__SCT__*): as VBH_SITE_TAIL with len 5 */
+	VBH_SITE_TRAMP,
+	/* ftrace_call and ftrace_regs_call: CALL f. len 5 */
+	VBH_SITE_FTRACE,
+	/* No site, but a function that has no VBH_SITE_MCOUNT and may be called. len 0 */
+	VBH_SITE_ENTRY,
+	VBH_NR_SITE_KINDS,
+};
+
+/*
+ * One batch holds one kind, ascending by address without doubles. -EINVAL: not
+ * so; a site not all in known text, overlapping another one, of a length that
+ * its kind can't have, with anything else standing there than it may have; a
+ * target outside of known text or not within 1 GiB. An f that stands at a site
+ * must be known first: entries, then __mcount_loc, then trampolines, then calls.
+ */
+struct vbh_site {
+	__u64 addr;		/* linear address of the first byte */
+	__s32 target;		/* VBH_SITE_JUMP: the target's address - addr; else 0 */
+	__u8 kind;		/* enum vbh_site_kind */
+	__u8 len;		/* bytes */
+	__u16 reserved;
+};
+
+/*
+ * A caller of ftrace, of which create_trampoline() makes copies: linear
+ * addresses of symbols, in known text, less than a page apart.
+ */
+struct vbh_ftrace_caller {
+	__u64 start;		/* ftrace_caller; ftrace_regs_caller */
+	__u64 end;		/* ftrace_caller_end; ftrace_regs_caller_end */
+	__u64 op_ptr;		/* ftrace_caller_op_ptr; ftrace_regs_caller_op_ptr */
+	__u64 call;		/* ftrace_call; ftrace_regs_call */
+	__u64 jmp;		/* 0; ftrace_regs_caller_jmp, a JNZ rel8 that becomes a NOP */
+};
+
+struct vbh_ftrace {
+	__u32 size;		/* sizeof(struct vbh_ftrace) */
+	__u32 ret_size;		/* RET_SIZE of its ftrace.c: 5 with retpolines, else 1 or 2 */
+	__u64 return_thunk;	/* x86_return_thunk (its value), or 0: copies end in RET, INT3 */
+	struct vbh_ftrace_caller caller[2];	/* without and with registers */
+};
+
 enum vbh_state {
 	VBH_STATE_OPEN = 1,	/* running, not sealed */
 	VBH_STATE_SEALED,
@@ -229,10 +353,13 @@ struct vbh_status {
 	__u64 events;		/* recorded so far */
 	__u64 events_lost;	/* not recorded, because the ring was full */
 	__u64 violations;
-	__u64 patches;		/* stores of the kernel's own text_poke that were let through */
+	__u64 patches;		/* stores to kernel text that were carried out as patching */
 	char vendor[8];		/* "svm", "vmx" */
 	__u8 has_key;
 	__u8 reserved[7];
+	__u64 patches_of[VBH_NR_PATCHES];	/* the same by kind; BPF's are in their site's */
+	__u32 sites;		/* patch sites of all kinds */
+	__u32 trampolines;	/* of ftrace, in use */
 };
 
 /* Exits by neutral reason, the same on both vendors. */
@@ -289,7 +416,7 @@ enum vbh_kind {
 	VBH_KIND_SEAL,
 	VBH_KIND_UNLOCK,
 	VBH_KIND_STOP,
-	VBH_KIND_PATCH,		/* honest patching before the seal; all are counted in vbh_status */
+	VBH_KIND_PATCH,		/* honest patching; detail: enum vbh_patch; all are in vbh_status */
 	VBH_KIND_CPU,		/* CPU parked (new 0) or started (new 1) */
 	VBH_KIND_END,
 };
@@ -307,6 +434,7 @@ enum vbh_action {
 #define VBH_EVENT_F_TASK	(1u << 2)	/* pid and comm are valid */
 #define VBH_EVENT_F_GPA		(1u << 3)	/* gpa is valid */
 #define VBH_EVENT_F_UNDECODED	(1u << 4)	/* the instruction was not understood */
+#define VBH_EVENT_F_PATCH	(1u << 5)	/* it touched a patch site; gla is the text's */
 
 /* One record of the ring; 256 bytes, little-endian. */
 struct vbh_event {
@@ -359,7 +487,10 @@ struct vbh_ring {
 VBH_STATIC_ASSERT(sizeof(struct vbh_region) == 32);
 VBH_STATIC_ASSERT(sizeof(struct vbh_pin) == 24);
 VBH_STATIC_ASSERT(sizeof(struct vbh_facts) == 32);
-VBH_STATIC_ASSERT(sizeof(struct vbh_status) == 96);
+VBH_STATIC_ASSERT(sizeof(struct vbh_text) == 32);
+VBH_STATIC_ASSERT(sizeof(struct vbh_site) == 16);
+VBH_STATIC_ASSERT(sizeof(struct vbh_ftrace) == 96);
+VBH_STATIC_ASSERT(sizeof(struct vbh_status) == 104 + 8 * VBH_NR_PATCHES);
 VBH_STATIC_ASSERT(sizeof(struct vbh_stats) == 8 + 8 * (VBH_NR_EXITS + 2));
 VBH_STATIC_ASSERT(sizeof(struct vbh_event) == 256);
 VBH_STATIC_ASSERT(sizeof(struct vbh_ring) == 48);

@@ -116,6 +116,23 @@ void host_flush(struct vbh_guest *guest)
 	(void)guest;
 	assert_locked();
 	body->flushes++;
+	if (body->at_flush)
+		body->at_flush();
+}
+
+void *host_alloc_page(struct vbh_guest *guest)
+{
+	void *page;
+
+	(void)guest;
+	assert_locked();
+	if (body->nr_pages == body->max_pages)
+		return NULL;
+	page = aligned_alloc(4096, 4096);
+	assert_non_null(page);
+	memset(page, 0, 4096);
+	body->page[body->nr_pages++] = page;
+	return page;
 }
 
 void *host_map_ring(struct vbh_guest *guest, u64 gpa)
@@ -198,6 +215,7 @@ int body_setup(void **state)
 	memset(body, 0, sizeof(*body));
 	memset(body->stage2, VBH_RWX, sizeof(body->stage2));
 	body->tsc = 1000000;
+	body->max_pages = BODY_ALLOC;
 	body->guest.body = VBH_BODY_TEST;
 	body->guest.features = VBH_FEAT_HOTPLUG | VBH_FEAT_STOP;
 	body->guest.cpus = BODY_CPUS;
@@ -215,6 +233,8 @@ int body_teardown(void **state)
 {
 	(void)state;
 	body_check_stage2();
+	while (body->nr_pages)
+		free(body->page[--body->nr_pages]);
 	free(body);
 	return 0;
 }

@@ -22,6 +22,7 @@
 
 #define BODY_CPUS	3
 #define BODY_REGIONS	64
+#define BODY_ALLOC	64u	/* pages of host_alloc_page() */
 #define BODY_PAGES	512u
 #define BODY_MEM	(BODY_PAGES * 4096ull)
 #define BODY_MAX_GPA	(1ull << 32)
@@ -58,6 +59,10 @@ struct body {
 	u32 updates;		/* calls of host_stage2_update() */
 	u32 fail_update;	/* the number of the one that has no memory; 0: none */
 	u32 flushes;
+	void (*at_flush)(void);	/* what another CPU does just before it takes effect */
+	void *page[BODY_ALLOC];		/* what host_alloc_page() gave */
+	u32 nr_pages;
+	u32 max_pages;		/* how many there are */
 	u32 panics;
 	struct vbh_event panic_event;
 };

@@ -220,7 +220,7 @@ static void patching_fills_half_of_the_ring_and_is_never_lost(void **state)
 	}
 	assert_int_equal(ring()->head, 8);
 	assert_int_equal(ring()->lost, 0);
-	assert_int_equal(body->guest.log.patches, 20);
+	assert_int_equal(body->guest.log.patches[0], 20);
 	commit(0);
 	assert_int_equal(ring()->head, 9);
 }

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Patch sites: where the kernel may change its own text, and to what. Handed
+ * over before the seal and never taken from guest memory again. What state a
+ * site is in is not stored: its first byte says it, INT3 or not. All of it is
+ * under the guest's lock.
+ *
+ * Invariant: outside of a rule "log", every site holds one of the byte strings
+ * that it may hold, or INT3 in its first byte; and no other byte of known text
+ * changes once the guest is sealed.
+ */
+#ifndef CORE_PATCH_H
+#define CORE_PATCH_H
+
+#include <vbh/abi.h>
+
+struct vbh_guest;
+struct vbh_vcpu;
+
+/*
+ * An array in pages from the body, sorted by the u32 that each element begins
+ * with: the lower half of a linear address, whose upper half is all ones.
+ */
+struct vec {
+	void **dir;		/* a page of pointers to pages, or NULL: nothing yet */
+	u32 nr;
+	u32 size;		/* bytes of an element */
+};
+
+#define PATCH_SITE_MAX	6	/* bytes of the longest site */
+
+/* A site, as it is used; how each kind is stored is patch_table.c's. */
+struct patch_site {
+	u64 addr;
+	u64 target;		/* VBH_SITE_JUMP */
+	u8 kind;		/* enum vbh_site_kind */
+	u8 len;
+	u8 cond;		/* VBH_SITE_TAIL of 6 bytes: the second byte of its Jcc */
+};
+
+struct patch_text {
+	u32 gva;
+	u32 pages;
+	u32 gfn;		/* of the first page */
+	u32 tag;
+};
+
+/* A trampoline of ftrace that is called by `users` sites, and protected because of that. */
+struct patch_tramp {
+	u32 gva;		/* page aligned */
+	u32 gfn;
+	u32 users;
+	u32 region;		/* id of its region */
+	u32 caller;		/* which of vbh_ftrace.caller it is a copy of */
+};
+
+struct patch_state {
+	struct vec texts;	/* struct patch_text */
+	struct vec mcount;	/* u32 */
+	struct vec jumps;	/* struct jump_site */
+	struct vec calls;	/* struct call_site */
+	struct vec entries;	/* u32 */
+	struct vec tramps;	/* struct patch_tramp */
+	struct vbh_ftrace ftrace;	/* size 0: not known */
+	u8 allow[VBH_NR_PATCHES];	/* VBH_PATCH_OPEN, VBH_PATCH_SEALED */
+	void *scratch;		/* a page, where a batch is copied to */
+};
+
+void patch_init(struct patch_state *p);
+/* Is this kind of patching allowed in the guest's present state? */
+bool patch_allowed(const struct vbh_guest *guest, enum vbh_patch kind);
+
+/* A store to at most two pieces of memory that is about to be carried out. */
+struct patch_store {
+	u64 gpa[2];
+	u32 len[2];		/* each within one page; len[1] may be 0 */
+	const u8 *bytes;	/* len[0] + len[1] of them */
+};
+
+enum patch_verdict {
+	PATCH_ELSEWHERE,	/* it touches no site: the rule of patching does not know it */
+	PATCH_REFUSED,		/* it touches one, in a way that is not allowed */
+	PATCH_ALLOWED,
+};
+
+/* What is known of a store to a site; kind and gva also if it was refused or elsewhere. */
+struct patch_change {
+	struct patch_site site;
+	enum vbh_patch kind;
+	u64 gva;		/* where in known text, or 0 */
+	u8 from, width;		/* which bytes of the site; width 0: not of it alone */
+	u8 old[PATCH_SITE_MAX];
+	u8 new[PATCH_SITE_MAX];
+};
+
+enum patch_verdict patch_judge(struct vbh_vcpu *vcpu, const struct patch_store *s,
+			       struct patch_change *c);
+/* After each PATCH_ALLOWED: the store has been written, or could not be. */
+void patch_settle(struct vbh_vcpu *vcpu, const struct patch_change *c, bool written);
+
+/* Everything in the texts with this tag goes. */
+void patch_drop(struct vbh_vcpu *vcpu, u32 tag);
+u32 patch_sites(const struct patch_state *p);
+
+/* The rest is shared by the files of this part. */
+
+#define INT3	0xcc
+#define CALL32	0xe8
+#define JMP32	0xe9
+
+#define GVA(low)	(0xffffffff00000000ull | (low))
+
+void vec_init(struct vec *v, u32 size);
+void *vec_at(const struct vec *v, u32 i);
+/* How many elements begin at or below key. */
+u32 vec_upto(const struct vec *v, u32 key);
+bool vec_has(const struct vec *v, u32 key);
+/* Make room for n more; -ENOSPC. */
+int vec_grow(struct vbh_guest *guest, struct vec *v, u32 n);
+/* Take in n sorted elements, for which there is room. */
+void vec_merge(struct vec *v, const void *from, u32 n);
+void vec_remove(struct vec *v, u32 i);
+/* Remove those from key `from` up to and with `last`. */
+void vec_remove_range(struct vec *v, u32 from, u32 last);
+
+/* The known text at a linear address, or the first that shares a byte with a range; or NULL. */
+const struct patch_text *text_at(const struct patch_state *p, u64 gva);
+const struct patch_text *text_overlap(const struct patch_state *p, u64 gva, u64 gpa, u64 len);
+/* The linear address of a byte of known text or of a live trampoline, or 0. */
+u64 patch_gva(const struct patch_state *p, u64 gpa);
+/* Read known text or a live trampoline; -EFAULT. */
+int patch_read(struct vbh_guest *guest, u64 gva, void *buf, u32 len);
+
+/* Does a site share a byte with [gva, gva + len)? The last one that does. */
+bool site_at(const struct patch_state *p, u64 gva, u32 len, struct patch_site *site);
+/*
+ * Take in n checked sites of one kind, for which there is room in site_vec();
+ * reserved is patch_site.cond. The array is overwritten.
+ */
+struct vec *site_vec(struct patch_state *p, u8 kind);
+void site_merge(struct patch_state *p, struct vbh_site *sites, u32 n);
+/* Is this the entry of a function that may be called? */
+bool entry_at(struct vbh_guest *guest, u64 gva);
+
+/* Where the rel32 in the last four of len bytes at gva leads. */
+u64 rel32_target(u64 gva, const u8 *bytes, u32 len);
+/* May f be the target of a static call, or of ftrace's own? */
+bool call_may_go_to(struct vbh_guest *guest, u64 to);
+/* Are these bytes one of those that may stand at the site? take: see ftrace_may_call(). */
+bool site_may_hold(struct vbh_vcpu *vcpu, const struct patch_site *site, const u8 *bytes,
+		   bool take);
+
+/*
+ * May a traced function call this? With take, and if it is a trampoline, it has
+ * one user more on return, and is protected. ftrace_put() is the reverse.
+ */
+bool ftrace_may_call(struct vbh_vcpu *vcpu, u64 to, bool take);
+void ftrace_put(struct vbh_guest *guest, u64 to);
+/* The live trampoline in whose page this is, or NULL. */
+const struct patch_tramp *tramp_at(const struct patch_state *p, u64 gva);
+/* Are these facts of an ftrace that could be Linux's? */
+bool ftrace_ok(const struct patch_state *p, const struct vbh_ftrace *f);
+
+#endif

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Patch sites as they are handed over: checked against each other, against known
+ * text and against what stands there, then taken in, a batch or none of it.
+ */
+#include "internal.h"
+
+#define TARGET_MAX	(1ll << 30)	/* from a jump label to its target */
+
+/* The batch, copied once. */
+static int copy_batch(struct vbh_guest *guest, u64 gpa, u32 len)
+{
+	struct patch_state *p = &guest->patch;
+
+	if (guest->state != VBH_STATE_OPEN)
+		return -EPERM;
+	if (!len || len > PAGE_SIZE)
+		return -EINVAL;
+	if (!p->scratch)
+		p->scratch = host_alloc_page(guest);
+	if (!p->scratch)
+		return -ENOSPC;
+	return guest_read(guest, gpa, p->scratch, len);
+}
+
+static bool text_ok(struct vbh_guest *guest, const struct vbh_text *t)
+{
+	u64 at;
+
+	if ((t->gva | t->gpa | t->len) & ~PAGE_MASK || !t->len || t->reserved ||
+	    t->gva < VBH_TEXT_GVA_MIN || t->len > 0 - t->gva ||
+	    t->gpa >= guest->max_gpa || t->len > guest->max_gpa - t->gpa ||
+	    (t->gpa + t->len) / PAGE_SIZE > ~0u)
+		return false;
+	for (at = t->gpa; at < t->gpa + t->len; at += PAGE_SIZE) {
+		if (!region_denies(&guest->regions, at, VBH_W) ||
+		    !region_denials_have(&guest->regions, at, VBH_W, VBH_REGION_F_PATCHABLE))
+			return false;
+	}
+	return !text_overlap(&guest->patch, t->gva, t->gpa, t->len);
+}
+
+static void text_take(struct patch_state *p, const struct vbh_text *t)
+{
+	struct patch_text text = {
+		.gva = (u32)t->gva,
+		.pages = t->len / PAGE_SIZE,
+		.gfn = t->gpa / PAGE_SIZE,
+		.tag = t->tag,
+	};
+
+	vec_merge(&p->texts, &text, 1);
+}
+
+s64 hc_text(struct vbh_vcpu *vcpu, const u64 args[4])
+{
+	struct vbh_guest *guest = vcpu->guest;
+	struct patch_state *p = &guest->patch;
+	const struct vbh_text *t;
+	u32 n = args[1], i;
+	int err;
+
+	if (guest->state == VBH_STATE_OPEN && args[1] > VBH_MAX_TEXTS)
+		return -EINVAL;
+	err = copy_batch(guest, args[0], n * sizeof(*t));
+	if (!err)
+		err = vec_grow(guest, &p->texts, n);
+	if (err)
+		return err;
+	/* One that is good is taken in at once, so that the next can't overlap it. */
+	for (i = 0, t = p->scratch; i < n; i++, t++) {
+		if (!text_ok(guest, t))
+			break;
+		text_take(p, t);
+	}
+	if (i == n)
+		return 0;
+	while (i--)
+		vec_remove(&p->texts, vec_upto(&p->texts, (u32)(--t)->gva) - 1);
+	return -EINVAL;
+}
+
+static bool len_ok(const struct vbh_site *s)
+{
+	switch (s->kind) {
+	case VBH_SITE_JUMP:
+		return s->len == 2 || s->len == 5;
+	case VBH_SITE_TAIL:
+		return s->len == 5 || s->len == 6;
+	case VBH_SITE_ENTRY:
+		return !s->len;
+	default:
+		return s->len == 5;
+	}
+}
+
+static bool target_ok(const struct patch_state *p, const struct vbh_site *s)
+{
+	s64 rel = (s64)s->target - s->len;
+
+	if (s->kind != VBH_SITE_JUMP)
+		return !s->target;
+	return text_at(p, s->addr + (s64)s->target) && rel > -TARGET_MAX && rel < TARGET_MAX &&
+	       (s->len == 5 || rel == (s8)rel);
+}
+
+static bool site_ok(const struct patch_state *p, const struct vbh_site *s)
+{
+	struct patch_site other;
+
+	if (!s->kind || s->kind >= VBH_NR_SITE_KINDS || s->reserved || !len_ok(s) ||
+	    !text_at(p, s->addr) || !target_ok(p, s))
+		return false;
+	if (s->kind == VBH_SITE_ENTRY)
+		return true;
+	if (s->kind == VBH_SITE_MCOUNT && !p->ftrace.size)
+		return false;
+	return text_at(p, s->addr + s->len - 1) && !site_at(p, s->addr, s->len, &other);
+}
+
+static struct patch_site site_of(const struct vbh_site *s)
+{
+	struct patch_site site = {
+		.addr = s->addr,
+		.target = s->addr + (s64)s->target,
+		.kind = s->kind,
+		.len = s->len,
+		.cond = s->reserved,
+	};
+
+	return site;
+}
+
+/* What stands at the site now? It must be something that may; and of a Jcc, which. */
+static int check_bytes(struct vbh_vcpu *vcpu, struct vbh_site *s)
+{
+	u8 bytes[PATCH_SITE_MAX];
+	struct patch_site site;
+
+	if (s->kind == VBH_SITE_ENTRY)
+		return 0;
+	if (patch_read(vcpu->guest, s->addr, bytes, s->len))
+		return -EINVAL;
+	if (bytes[0] == INT3)
+		return -EAGAIN;
+	if (s->len == 6) {
+		if ((bytes[1] & 0xf0) != 0x80)
+			return -EINVAL;
+		s->reserved = bytes[1];
+	}
+	site = site_of(s);
+	return site_may_hold(vcpu, &site, bytes, false) ? 0 : -EINVAL;
+}
+
+static int check_batch(struct vbh_vcpu *vcpu, struct vbh_site *s, u32 n)
+{
+	u64 end = 0;
+	u32 i;
+	int err;
+
+	for (i = 0; i < n; i++) {
+		if (s[i].kind != s[0].kind || s[i].addr < end ||
+		    !site_ok(&vcpu->guest->patch, &s[i]))
+			return -EINVAL;
+		end = s[i].addr + (s[i].len ? s[i].len : 1);
+		err = check_bytes(vcpu, &s[i]);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* Does a traced function call something here? Where to, or 0. */
+static u64 calls_to(struct vbh_guest *guest, u64 addr)
+{
+	u8 bytes[5];
+
+	if (patch_read(guest, addr, bytes, sizeof(bytes)) || bytes[0] != CALL32)
+		return 0;
+	return rel32_target(addr, bytes, sizeof(bytes));
+}
+
+/* The trampolines that the batch calls already have so many users more. */
+static int take_tramps(struct vbh_vcpu *vcpu, const struct vbh_site *s, u32 n)
+{
+	struct vbh_guest *guest = vcpu->guest;
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		u64 to = calls_to(guest, s[i].addr);
+
+		if (to && !ftrace_may_call(vcpu, to, true))
+			break;
+	}
+	if (i == n)
+		return 0;
+	while (i--)
+		ftrace_put(guest, calls_to(guest, s[i].addr));
+	return -ENOSPC;
+}
+
+s64 hc_sites(struct vbh_vcpu *vcpu, const u64 args[4])
+{
+	struct vbh_guest *guest = vcpu->guest;
+	struct patch_state *p = &guest->patch;
+	struct vbh_site *s;
+	u32 n = args[1];
+	int err;
+
+	if (guest->state == VBH_STATE_OPEN && args[1] > VBH_MAX_BATCH)
+		return -EINVAL;
+	err = copy_batch(guest, args[0], n * sizeof(*s));
+	s = p->scratch;
+	if (!err)
+		err = check_batch(vcpu, s, n);
+	if (!err)
+		err = vec_grow(guest, site_vec(p, s->kind), n);
+	if (!err && s->kind == VBH_SITE_MCOUNT)
+		err = take_tramps(vcpu, s, n);
+	if (!err)
+		site_merge(p, s, n);
+	return err;
+}
+
+s64 hc_ftrace(struct vbh_vcpu *vcpu, const u64 args[4])
+{
+	struct vbh_guest *guest = vcpu->guest;
+	struct vbh_ftrace f;
+
+	if (guest->state != VBH_STATE_OPEN)
+		return -EPERM;
+	if (guest->patch.ftrace.size)
+		return -EEXIST;
+	if (args[1] != sizeof(f))
+		return -EINVAL;
+	if (guest_read(guest, args[0], &f, sizeof(f)))
+		return -EFAULT;
+	if (!ftrace_ok(&guest->patch, &f))
+		return -EINVAL;
+	guest->patch.ftrace = f;
+	return 0;
+}
+
+s64 hc_patch(struct vbh_vcpu *vcpu, const u64 args[4])
+{
+	struct vbh_guest *guest = vcpu->guest;
+	u8 *allow;
+
+	if (args[0] >= VBH_NR_PATCHES || args[1] & ~(u64)(VBH_PATCH_OPEN | VBH_PATCH_SEALED))
+		return -EINVAL;
+	allow = &guest->patch.allow[args[0]];
+	if (guest->state != VBH_STATE_OPEN && args[1] & ~(u64)*allow)
+		return -EPERM;
+	*allow = args[1];
+	return 0;
+}
+
+static void drop_text(struct vbh_guest *guest, const struct patch_text *t)
+{
+	struct patch_state *p = &guest->patch;
+	u32 first = t->gva, last = first + (t->pages * PAGE_SIZE - 1), i;
+
+	for (i = first ? vec_upto(&p->mcount, first - 1) : 0; i < vec_upto(&p->mcount, last); i++)
+		ftrace_put(guest, calls_to(guest, GVA(*(u32 *)vec_at(&p->mcount, i))));
+	vec_remove_range(&p->mcount, first, last);
+	vec_remove_range(&p->jumps, first, last);
+	vec_remove_range(&p->calls, first, last);
+	vec_remove_range(&p->entries, first, last);
+}
+
+void patch_drop(struct vbh_vcpu *vcpu, u32 tag)
+{
+	struct vbh_guest *guest = vcpu->guest;
+	struct vec *v = &guest->patch.texts;
+	u32 i = 0;
+
+	/* All sites first: one may reach from one of the texts into another. */
+	for (i = 0; i < v->nr; i++) {
+		const struct patch_text *t = vec_at(v, i);
+
+		if (t->tag == tag)
+			drop_text(guest, t);
+	}
+	for (i = v->nr; i--;) {
+		if (((const struct patch_text *)vec_at(v, i))->tag == tag)
+			vec_remove(v, i);
+	}
+}

@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Where known text, patch sites and functions are kept: sorted arrays in pages,
+ * a kind each, as small as each kind allows (there are 50,000 of the smallest).
+ */
+#include "internal.h"
+
+#define DIR_MAX		(PAGE_SIZE / sizeof(void *))
+
+/* The distance is short of the sign and of one more bit, for the length. */
+struct jump_site {
+	u32 addr;
+	u32 rel_short;		/* (target - addr) << 1 | (len == 2) */
+};
+
+struct call_site {
+	u32 addr;
+	u8 kind;
+	u8 len;
+	u8 cond;
+	u8 reserved;
+};
+
+void vec_init(struct vec *v, u32 size)
+{
+	v->dir = NULL;
+	v->nr = 0;
+	v->size = size;
+}
+
+static u32 per_page(const struct vec *v)
+{
+	return PAGE_SIZE / v->size;
+}
+
+void *vec_at(const struct vec *v, u32 i)
+{
+	return (u8 *)v->dir[i / per_page(v)] + i % per_page(v) * v->size;
+}
+
+static u32 key_at(const struct vec *v, u32 i)
+{
+	return *(const u32 *)vec_at(v, i);
+}
+
+u32 vec_upto(const struct vec *v, u32 key)
+{
+	u32 lo = 0, hi = v->nr;
+
+	while (lo < hi) {
+		u32 mid = lo + (hi - lo) / 2;
+
+		if (key_at(v, mid) <= key)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+bool vec_has(const struct vec *v, u32 key)
+{
+	u32 i = vec_upto(v, key);
+
+	return i && key_at(v, i - 1) == key;
+}
+
+int vec_grow(struct vbh_guest *guest, struct vec *v, u32 n)
+{
+	u32 i, pages = (v->nr + n + per_page(v) - 1) / per_page(v);
+
+	if (pages > DIR_MAX)
+		return -ENOSPC;
+	if (!v->dir)
+		v->dir = host_alloc_page(guest);
+	if (!v->dir)
+		return -ENOSPC;
+	for (i = 0; i < pages; i++) {
+		if (!v->dir[i])
+			v->dir[i] = host_alloc_page(guest);
+		if (!v->dir[i])
+			return -ENOSPC;
+	}
+	return 0;
+}
+
+void vec_merge(struct vec *v, const void *from, u32 n)
+{
+	u32 i = v->nr, to = v->nr + n;
+
+	v->nr = to;
+	while (n) {
+		const u8 *next = (const u8 *)from + (n - 1) * v->size;
+
+		if (i && key_at(v, i - 1) > *(const u32 *)next) {
+			memcpy(vec_at(v, --to), vec_at(v, i - 1), v->size);
+			i--;
+		} else {
+			memcpy(vec_at(v, --to), next, v->size);
+			n--;
+		}
+	}
+}
+
+/* Take out `n` from index i on. */
+static void cut(struct vec *v, u32 i, u32 n)
+{
+	for (; i + n < v->nr; i++)
+		memcpy(vec_at(v, i), vec_at(v, i + n), v->size);
+	v->nr -= n;
+}
+
+void vec_remove(struct vec *v, u32 i)
+{
+	cut(v, i, 1);
+}
+
+void vec_remove_range(struct vec *v, u32 from, u32 last)
+{
+	u32 i = from ? vec_upto(v, from - 1) : 0;
+
+	cut(v, i, vec_upto(v, last) - i);
+}
+
+VBH_STATIC_ASSERT(sizeof(struct jump_site) <= sizeof(struct vbh_site));
+VBH_STATIC_ASSERT(sizeof(struct call_site) <= sizeof(struct vbh_site));
+
+static u64 text_len(const struct patch_text *t)
+{
+	return t->pages * PAGE_SIZE;
+}
+
+const struct patch_text *text_at(const struct patch_state *p, u64 gva)
+{
+	const struct patch_text *t;
+	u32 i;
+
+	if (gva < VBH_TEXT_GVA_MIN)
+		return NULL;
+	i = vec_upto(&p->texts, (u32)gva);
+	t = i ? vec_at(&p->texts, i - 1) : NULL;
+	return t && gva - GVA(t->gva) < text_len(t) ? t : NULL;
+}
+
+static bool overlap(u64 a, u64 a_len, u64 b, u64 b_len)
+{
+	return a < b + b_len && b < a + a_len;
+}
+
+const struct patch_text *text_overlap(const struct patch_state *p, u64 gva, u64 gpa, u64 len)
+{
+	u32 i;
+
+	for (i = 0; i < p->texts.nr; i++) {
+		const struct patch_text *t = vec_at(&p->texts, i);
+
+		if (overlap(gva, len, GVA(t->gva), text_len(t)) ||
+		    overlap(gpa, len, t->gfn * PAGE_SIZE, text_len(t)))
+			return t;
+	}
+	return NULL;
+}
+
+u64 patch_gva(const struct patch_state *p, u64 gpa)
+{
+	u32 i;
+
+	for (i = 0; i < p->texts.nr; i++) {
+		const struct patch_text *t = vec_at(&p->texts, i);
+
+		if (gpa - t->gfn * PAGE_SIZE < text_len(t))
+			return GVA(t->gva) + (gpa - t->gfn * PAGE_SIZE);
+	}
+	for (i = 0; i < p->tramps.nr; i++) {
+		const struct patch_tramp *t = vec_at(&p->tramps, i);
+
+		if (gpa - t->gfn * PAGE_SIZE < PAGE_SIZE)
+			return GVA(t->gva) + (gpa & ~PAGE_MASK);
+	}
+	return 0;
+}
+
+static int gpa_of(const struct patch_state *p, u64 gva, u64 *gpa)
+{
+	const struct patch_text *t = text_at(p, gva);
+	const struct patch_tramp *r = t ? NULL : tramp_at(p, gva);
+
+	if (t)
+		*gpa = t->gfn * PAGE_SIZE + (gva - GVA(t->gva));
+	else if (r)
+		*gpa = r->gfn * PAGE_SIZE + (gva & ~PAGE_MASK);
+	else
+		return -EFAULT;
+	return 0;
+}
+
+int patch_read(struct vbh_guest *guest, u64 gva, void *buf, u32 len)
+{
+	u8 *to = buf;
+
+	while (len) {
+		u64 left = PAGE_SIZE - (gva & ~PAGE_MASK), gpa;
+		u32 n = len < left ? len : left;
+
+		if (gpa_of(&guest->patch, gva, &gpa) ||
+		    host_read_gpa(guest, gpa, to, n))
+			return -EFAULT;
+		gva += n;
+		to += n;
+		len -= n;
+	}
+	return 0;
+}
+
+struct vec *site_vec(struct patch_state *p, u8 kind)
+{
+	switch (kind) {
+	case VBH_SITE_MCOUNT:
+		return &p->mcount;
+	case VBH_SITE_JUMP:
+		return &p->jumps;
+	case VBH_SITE_ENTRY:
+		return &p->entries;
+	default:
+		return &p->calls;
+	}
+}
+
+/* The last site in v that begins at or below gva. */
+static bool load(const struct patch_state *p, const struct vec *v, u64 gva,
+		 struct patch_site *site)
+{
+	u32 i = vec_upto(v, (u32)gva);
+	const void *at = i ? vec_at(v, i - 1) : NULL;
+
+	if (!at)
+		return false;
+	site->addr = GVA(*(const u32 *)at);
+	site->target = 0;
+	site->cond = 0;
+	if (v == &p->mcount) {
+		site->kind = VBH_SITE_MCOUNT;
+		site->len = 5;
+	} else if (v == &p->jumps) {
+		const struct jump_site *j = at;
+
+		site->kind = VBH_SITE_JUMP;
+		site->len = j->rel_short & 1 ? 2 : 5;
+		site->target = site->addr + ((s32)j->rel_short >> 1);
+	} else {
+		const struct call_site *c = at;
+
+		site->kind = c->kind;
+		site->len = c->len;
+		site->cond = c->cond;
+	}
+	return true;
+}
+
+/* A live trampoline has one site, its call. */
+static bool tramp_site(const struct patch_state *p, u64 gva, u32 len, struct patch_site *site)
+{
+	const struct patch_tramp *t = tramp_at(p, gva);
+
+	if (!t)
+		return false;
+	site->addr = GVA(t->gva) + p->ftrace.caller[t->caller].call -
+		     p->ftrace.caller[t->caller].start;
+	site->target = 0;
+	site->kind = VBH_SITE_FTRACE;
+	site->len = 5;
+	site->cond = 0;
+	return overlap(gva, len, site->addr, site->len);
+}
+
+bool site_at(const struct patch_state *p, u64 gva, u32 len, struct patch_site *site)
+{
+	const struct vec *const all[] = { &p->mcount, &p->jumps, &p->calls };
+	u32 i;
+
+	if (gva < VBH_TEXT_GVA_MIN || gva + len < gva)
+		return false;
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (load(p, all[i], gva + len - 1, site) && site->addr + site->len > gva)
+			return true;
+	}
+	return tramp_site(p, gva, len, site);
+}
+
+void site_merge(struct patch_state *p, struct vbh_site *sites, u32 n)
+{
+	struct vec *v = site_vec(p, sites->kind);
+	u32 i;
+
+	/* Each is stored smaller than it was handed over: none reaches the next. */
+	for (i = 0; i < n; i++) {
+		struct vbh_site s = sites[i];
+		void *to = (u8 *)sites + i * v->size;
+		u32 addr = (u32)s.addr;
+		struct jump_site j = { addr, (u32)s.target << 1 | (s.len == 2) };
+		struct call_site c = { addr, s.kind, s.len, s.reserved, 0 };
+
+		if (v == &p->jumps)
+			memcpy(to, &j, sizeof(j));
+		else if (v == &p->calls)
+			memcpy(to, &c, sizeof(c));
+		else
+			memcpy(to, &addr, sizeof(addr));
+	}
+	vec_merge(v, sites, n);
+}
+
+bool entry_at(struct vbh_guest *guest, u64 gva)
+{
+	static const u8 endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
+	const struct patch_state *p = &guest->patch;
+	struct patch_site site;
+	u8 bytes[4];
+
+	if (!text_at(p, gva))
+		return false;
+	if (vec_has(&p->mcount, (u32)gva) || vec_has(&p->entries, (u32)gva))
+		return true;
+	if (load(p, &p->calls, gva, &site) && site.addr == gva)
+		return site.kind == VBH_SITE_TRAMP;
+	return vec_has(&p->mcount, (u32)gva + 4) && !patch_read(guest, gva, bytes, 4) &&
+	       !memcmp(bytes, endbr64, 4);
+}
+
+u32 patch_sites(const struct patch_state *p)
+{
+	return p->mcount.nr + p->jumps.nr + p->calls.nr;
+}
+
+void patch_init(struct patch_state *p)
+{
+	u32 i;
+
+	vec_init(&p->texts, sizeof(struct patch_text));
+	vec_init(&p->mcount, sizeof(u32));
+	vec_init(&p->jumps, sizeof(struct jump_site));
+	vec_init(&p->calls, sizeof(struct call_site));
+	vec_init(&p->entries, sizeof(u32));
+	vec_init(&p->tramps, sizeof(struct patch_tramp));
+	for (i = 0; i < VBH_NR_PATCHES; i++)
+		p->allow[i] = VBH_PATCH_OPEN;
+	p->allow[VBH_PATCH_JUMP_LABELS] |= VBH_PATCH_SEALED;
+	p->allow[VBH_PATCH_STATIC_CALLS] |= VBH_PATCH_SEALED;
+	p->allow[VBH_PATCH_FTRACE] |= VBH_PATCH_SEALED;
+}
+
+bool patch_allowed(const struct vbh_guest *guest, enum vbh_patch kind)
+{
+	return guest->patch.allow[kind] &
+	       (guest->state == VBH_STATE_OPEN ? VBH_PATCH_OPEN : VBH_PATCH_SEALED);
+}
