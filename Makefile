@@ -9,6 +9,7 @@
 #   make bench        what VBH costs
 #   make              vbh.ko, libvbh, vbhctl
 #   make install      all of it, policy, man pages   [DESTDIR=, PREFIX=/usr]
+#   make fuzz         the fuzzers, for SECONDS each (200)
 #   make lint         checkpatch, sparse, cppcheck, clang-tidy
 
 RIG	?= unit qemu bochs
@@ -46,6 +47,10 @@ bench:
 	@scripts/setup build test
 	@bench/run
 
+fuzz:
+	@scripts/setup build test fuzz
+	$(MAKE) -C tests/fuzz run SECONDS=$(or $(SECONDS),200)
+
 lint:
 	@scripts/setup build test lint
 	@scripts/lint
@@ -61,6 +66,7 @@ clean:
 	$(MAKE) -C tools clean
 	$(MAKE) -C tests/unit clean
 	$(MAKE) -C tests/tools clean
+	$(MAKE) -C tests/fuzz clean
 	rm -rf build
 
-.PHONY: all linux lib tools loc setup demo check check-long bench lint install clean
+.PHONY: all linux lib tools loc setup demo check check-long bench fuzz lint install clean
