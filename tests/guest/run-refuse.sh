@@ -30,7 +30,9 @@ claim "a launch while KVM uses the processor is refused, and says so" refused_fo
 claim "and KVM's virtual machine is still there" kill -0 $holder
 kill $holder
 wait $holder 2> /dev/null
-rmmod kvm_amd kvm_intel 2> /dev/null
+for m in kvm_amd kvm_intel; do
+	rmmod $m 2> /dev/null
+done
 claim "without KVM it starts" start_vbh
 tap attack deny -c 0 cr0-wp text-vmap
 claim "and stops" vbhctl stop
