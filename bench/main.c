@@ -41,7 +41,7 @@ void die(const char *fmt, ...)
 
 __u64 ticks(void)
 {
-	uint32_t low, high;
+	__u32 low, high;
 
 	asm volatile("rdtsc" : "=a" (low), "=d" (high) :: "memory");
 	return (__u64)high << 32 | low;
@@ -84,22 +84,22 @@ static void read_exits(__u64 *sum)
 	struct vbh_stats stats;
 
 	memset(sum, 0, VBH_NR_EXITS * sizeof(*sum));
-	for (uint32_t cpu = 0; !vbh_stats(vbh, cpu, &stats); cpu++)
-		for (uint32_t i = 0; i < VBH_NR_EXITS; i++)
+	for (__u32 cpu = 0; !vbh_stats(vbh, cpu, &stats); cpu++)
+		for (__u32 i = 0; i < VBH_NR_EXITS; i++)
 			sum[i] += stats.exits[i];
 }
 
 /* What has been added since before, without the hypercalls that asked. */
-static void exits_since(const __u64 *before, uint32_t cpus, __u64 *delta)
+static void exits_since(const __u64 *before, __u32 cpus, __u64 *delta)
 {
 	read_exits(delta);
-	for (uint32_t i = 0; i < VBH_NR_EXITS; i++)
+	for (__u32 i = 0; i < VBH_NR_EXITS; i++)
 		delta[i] -= before[i];
 	/* cpus + 1 a time: the last is told that there is no such CPU. */
 	delta[VBH_EXIT_HYPERCALL] -= cpus + 1;
 }
 
-static void one_round(const struct workload *w, struct result *res, uint32_t cpus)
+static void one_round(const struct workload *w, struct result *res, __u32 cpus)
 {
 	__u64 before[VBH_NR_EXITS], delta[VBH_NR_EXITS] = { 0 };
 	__u64 start, took;
@@ -107,7 +107,7 @@ static void one_round(const struct workload *w, struct result *res, uint32_t cpu
 	if (mode != STOPPED)
 		read_exits(before);
 	start = ticks();
-	for (uint32_t i = 0; i < w->n; i++)
+	for (__u32 i = 0; i < w->n; i++)
 		w->op(i);
 	took = ticks() - start;
 	if (mode != STOPPED)
@@ -116,7 +116,7 @@ static void one_round(const struct workload *w, struct result *res, uint32_t cpu
 		w->after(w->n);
 	if (!res)
 		return;
-	for (uint32_t i = 0; i < VBH_NR_EXITS; i++) {
+	for (__u32 i = 0; i < VBH_NR_EXITS; i++) {
 		if (!res->rounds || delta[i] < res->least[i])
 			res->least[i] = delta[i];
 		res->sum[i] += delta[i];
@@ -125,25 +125,25 @@ static void one_round(const struct workload *w, struct result *res, uint32_t cpu
 		res->ticks[res->rounds++] = took;
 }
 
-static void run_workload(const struct workload *w, struct result *res, uint32_t cpus)
+static void run_workload(const struct workload *w, struct result *res, __u32 cpus)
 {
 	if (w->setup)
 		w->setup();
-	for (uint32_t i = 0; i < 2; i++)
+	for (__u32 i = 0; i < 2; i++)
 		one_round(w, NULL, cpus);
-	for (uint32_t i = 0; i < w->rounds; i++)
+	for (__u32 i = 0; i < w->rounds; i++)
 		one_round(w, res, cpus);
 	if (w->teardown)
 		w->teardown();
 }
 
 /* Ticks of one, without the loop; the least of several runs. */
-static double run_op(enum bench_op op, uint32_t n)
+static double run_op(enum bench_op op, __u32 n)
 {
 	struct bench_run run;
 	__u64 least = UINT64_MAX;
 
-	for (uint32_t i = 0; i < 5; i++) {
+	for (__u32 i = 0; i < 5; i++) {
 		run = (struct bench_run) { .op = op, .n = n };
 		if (ioctl(bench, BENCH_IOC_RUN, &run))
 			die("instruction %d: %s", op, strerror(errno));
@@ -181,7 +181,7 @@ static void run_launches(struct results *r)
 
 	if (ioctl(bench, BENCH_IOC_WATCH, 1))
 		die("vbh.ko's calls can't be watched: %s", strerror(errno));
-	for (uint32_t i = 0; i < LAUNCHES; i++) {
+	for (__u32 i = 0; i < LAUNCHES; i++) {
 		start = ticks();
 		if (vbh_start(vbh, &policy))
 			die("%s", vbh_error(vbh));
@@ -194,7 +194,7 @@ static void run_launches(struct results *r)
 		settle();
 		ioctl(bench, BENCH_IOC_LAUNCH, &l);
 		least(&r->launch.init, l.init);
-		for (uint32_t cpu = 0; cpu < BENCH_CPUS; cpu++) {
+		for (__u32 cpu = 0; cpu < BENCH_CPUS; cpu++) {
 			least(&r->launch.launch[cpu], l.launch[cpu]);
 			least(&r->launch.stop[cpu], l.stop[cpu]);
 		}
@@ -205,19 +205,19 @@ static void run_launches(struct results *r)
 
 static void busy(double until)
 {
-	for (uint32_t k = 0; k < nr_workloads; k++)
+	for (__u32 k = 0; k < nr_workloads; k++)
 		if (workloads[k].busy && workloads[k].setup)
 			workloads[k].setup();
-	for (uint32_t i = 0; seconds() < until; i++)
-		for (uint32_t k = 0; k < nr_workloads; k++)
+	for (__u32 i = 0; seconds() < until; i++)
+		for (__u32 k = 0; k < nr_workloads; k++)
 			if (workloads[k].busy)
 				workloads[k].op(i);
-	for (uint32_t k = 0; k < nr_workloads; k++)
+	for (__u32 k = 0; k < nr_workloads; k++)
 		if (workloads[k].busy && workloads[k].teardown)
 			workloads[k].teardown();
 }
 
-static void run_steady(struct steady *s, double length, bool is_busy, uint32_t cpus)
+static void run_steady(struct steady *s, double length, bool is_busy, __u32 cpus)
 {
 	__u64 before[VBH_NR_EXITS];
 	double start = seconds();
@@ -252,7 +252,7 @@ static void run_cycle(struct results *r, bool counts)
 	for (enum mode m = STOPPED; m < NR_MODES; m++) {
 		if (m != mode)
 			set_mode(m);
-		for (uint32_t i = 0; i < nr_workloads; i++)
+		for (__u32 i = 0; i < nr_workloads; i++)
 			run_workload(&workloads[i], counts ? &r->result[m][i] : NULL, r->cpus);
 		run_ops(r);
 	}
@@ -267,13 +267,13 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	open_all();
-	r.cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
+	r.cpus = (__u32)sysconf(_SC_NPROCESSORS_ONLN);
 	r.ring_bytes = 4096 + (policy.ring_records ?: 2048) * sizeof(struct vbh_event);
 	for (enum mode m = STOPPED; m < NR_MODES; m++)
 		r.result[m] = calloc(nr_workloads, sizeof(struct result));
 	printf("bench: launches\n");
 	run_launches(&r);
-	for (uint32_t i = 0; i <= CYCLES; i++) {
+	for (__u32 i = 0; i <= CYCLES; i++) {
 		printf("bench: workloads, stopped, started, sealed: %u of %u\n", i, CYCLES);
 		run_cycle(&r, i);
 		if (i < CYCLES) {

@@ -20,7 +20,7 @@
 #define NOTHING		"/bench/nothing"
 #define NOP_MODULE	"/bench/vbh_nop_0000.ko"
 #define NOP_NAME	"vbh_nop_0000"
-#define MMAP_BYTES	65536
+#define MMAP_BYTES	16384
 
 static pid_t child;
 static int to_child[2], to_parent[2];
@@ -33,7 +33,7 @@ static void reap(pid_t pid)
 		die("a child failed: status 0x%x", status);
 }
 
-static void fork_exit(uint32_t i)
+static void fork_exit(__u32 i)
 {
 	pid_t pid = fork();
 
@@ -43,7 +43,7 @@ static void fork_exit(uint32_t i)
 	reap(pid);
 }
 
-static void fork_exec(uint32_t i)
+static void fork_exec(__u32 i)
 {
 	pid_t pid = fork();
 
@@ -55,7 +55,7 @@ static void fork_exec(uint32_t i)
 	reap(pid);
 }
 
-static void open_close(uint32_t i)
+static void open_close(__u32 i)
 {
 	int fd = open(NOTHING, O_RDONLY);
 
@@ -81,6 +81,15 @@ static void kill_child(void)
 	waitpid(child, NULL, 0);
 }
 
+/* What CFS decides on a wake-up depends on all that ran before. */
+static void be_realtime(int policy)
+{
+	struct sched_param param = { .sched_priority = policy == SCHED_FIFO };
+
+	if (sched_setscheduler(0, policy, &param))
+		die("sched_setscheduler: %s", strerror(errno));
+}
+
 static void echo(void)
 {
 	char c;
@@ -92,6 +101,7 @@ static void echo(void)
 
 static void pipe_setup(void)
 {
+	be_realtime(SCHED_FIFO);
 	if (pipe(to_child) || pipe(to_parent))
 		die("pipe: %s", strerror(errno));
 	start_child(echo);
@@ -100,13 +110,14 @@ static void pipe_setup(void)
 static void pipe_teardown(void)
 {
 	kill_child();
+	be_realtime(SCHED_OTHER);
 	for (int i = 0; i < 2; i++) {
 		close(to_child[i]);
 		close(to_parent[i]);
 	}
 }
 
-static void pipe_ping_pong(uint32_t i)
+static void pipe_ping_pong(__u32 i)
 {
 	char c = (char)i;
 
@@ -115,14 +126,6 @@ static void pipe_ping_pong(uint32_t i)
 }
 
 /* Two of the same real-time priority take turns: each yield is one switch. */
-static void be_realtime(int policy)
-{
-	struct sched_param param = { .sched_priority = policy == SCHED_FIFO };
-
-	if (sched_setscheduler(0, policy, &param))
-		die("sched_setscheduler: %s", strerror(errno));
-}
-
 static void yield_for_ever(void)
 {
 	for (;;)
@@ -141,13 +144,13 @@ static void switch_teardown(void)
 	be_realtime(SCHED_OTHER);
 }
 
-static void context_switch(uint32_t i)
+static void context_switch(__u32 i)
 {
 	(void)i;
 	sched_yield();
 }
 
-static void map_unmap(uint32_t i)
+static void map_unmap(__u32 i)
 {
 	volatile char *p = mmap(NULL, MMAP_BYTES, PROT_READ | PROT_WRITE,
 				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -161,9 +164,9 @@ static void map_unmap(uint32_t i)
 
 static char *nop;
 static size_t nop_size;
-static uint32_t nop_loaded;
+static __u32 nop_loaded;
 
-static void nop_name(char *name, uint32_t i)
+static void nop_name(char *name, __u32 i)
 {
 	snprintf(name, sizeof(NOP_NAME), "vbh_nop_%04u", i % 10000);
 }
@@ -186,7 +189,7 @@ static void module_setup(void)
 }
 
 /* The name that the file has now is replaced wherever it stands. */
-static void rename_module(uint32_t i)
+static void rename_module(__u32 i)
 {
 	static char now[sizeof(NOP_NAME)] = NOP_NAME;
 	char name[sizeof(NOP_NAME)];
@@ -201,7 +204,7 @@ static void rename_module(uint32_t i)
 	memcpy(now, name, len);
 }
 
-static void module_load(uint32_t i)
+static void module_load(__u32 i)
 {
 	(void)i;
 	rename_module(nop_loaded);
@@ -221,7 +224,7 @@ void module_unload_all(void)
 	}
 }
 
-static void module_unload(uint32_t n)
+static void module_unload(__u32 n)
 {
 	(void)n;
 	if (mode != SEALED)	/* else held until the hypervisor has stopped */
@@ -229,15 +232,15 @@ static void module_unload(uint32_t n)
 }
 
 const struct workload workloads[] = {
-	{ "fork+exit", "fork_exit", 1, 60, true, true, NULL, fork_exit, NULL, NULL },
-	{ "fork+exec", "fork_exec", 1, 40, true, false, NULL, fork_exec, NULL, NULL },
-	{ "open/close", "open_close", 20, 40, true, true, NULL, open_close, NULL, NULL },
+	{ "fork+exit", "fork_exit", 1, 80, true, true, NULL, fork_exit, NULL, NULL },
+	{ "fork+exec", "fork_exec", 1, 80, true, false, NULL, fork_exec, NULL, NULL },
+	{ "open/close", "open_close", 1, 300, true, true, NULL, open_close, NULL, NULL },
 	{ "pipe ping-pong", "pipe", 50, 20, true, true, pipe_setup, pipe_ping_pong,
 	  pipe_teardown, NULL },
 	{ "2 context switches", "switch", 100, 20, true, false, switch_setup, context_switch,
 	  switch_teardown, NULL },
-	{ "mmap/munmap 64 KiB", "mmap", 4, 40, true, true, NULL, map_unmap, NULL, NULL },
+	{ "mmap/munmap 16 KiB", "mmap", 1, 300, true, true, NULL, map_unmap, NULL, NULL },
 	{ "module load", "module", 1, 8, false, false, module_setup, module_load, NULL,
 	  module_unload },
 };
-const uint32_t nr_workloads = sizeof(workloads) / sizeof(workloads[0]);
+const __u32 nr_workloads = sizeof(workloads) / sizeof(workloads[0]);

@@ -13,7 +13,7 @@
 #include <libvbh.h>
 #include "bench.h"
 
-#define ROUNDS_MAX	256
+#define ROUNDS_MAX	1024
 
 enum mode {
 	STOPPED,
@@ -26,22 +26,22 @@ enum mode {
 struct workload {
 	const char *name;
 	const char *key;	/* in JSON */
-	uint32_t n;		/* times a round: short enough for rounds without a timer tick */
-	uint32_t rounds;	/* in each mode and cycle */
+	__u32 n;		/* times a round: few, so that most rounds meet no tick and no refill */
+	__u32 rounds;	/* in each mode and cycle */
 	bool budget;		/* the budget of DESIGN applies: nothing but forced exits */
 	bool busy;		/* part of the busy steady state: no CPUID, nothing to protect */
 	void (*setup)(void);
-	void (*op)(uint32_t i);
+	void (*op)(__u32 i);
 	void (*teardown)(void);
-	void (*after)(uint32_t n);	/* after each round, not measured */
+	void (*after)(__u32 n);	/* after each round, not measured */
 };
 
 extern const struct workload workloads[];
-extern const uint32_t nr_workloads;
+extern const __u32 nr_workloads;
 
 /* What was found of one workload in one mode. */
 struct result {
-	uint32_t rounds;
+	__u32 rounds;
 	__u64 ticks[ROUNDS_MAX];	/* of a whole round */
 	__u64 least[VBH_NR_EXITS];	/* exits of the round that had the fewest */
 	__u64 sum[VBH_NR_EXITS];	/* of all rounds */
@@ -55,7 +55,7 @@ struct steady {
 struct results {
 	struct vbh_status status;	/* while sealed */
 	__u64 ring_bytes;
-	uint32_t cpus;
+	__u32 cpus;
 	__u64 start, stop;		/* the whole requests, of the shortest */
 	struct bench_launch launch;
 	double op[NR_MODES][BENCH_NR_OPS];	/* ticks each */

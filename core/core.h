@@ -135,6 +135,13 @@ enum vbh_verdict core_sipi(struct vbh_vcpu *vcpu, struct vbh_vcpu *target, u32 a
 /* target is now in its INIT state: pins re-arm as it comes up again. */
 void core_cpu_reset(struct vbh_vcpu *target);
 
+/*
+ * The bits of CR0, CR4 or EFER (a pin type) that this CPU has to have on as soon
+ * as it is in long mode after an INIT, 0 if it is not on its way up. The body
+ * turns them on, so that nobody can keep a CPU from reaching them.
+ */
+u64 core_floor(struct vbh_vcpu *vcpu, enum vbh_pin_type type);
+
 /* A note from the body: VBH_KIND_START, VBH_KIND_INTERNAL with detail and value. */
 void core_note(struct vbh_vcpu *vcpu, enum vbh_kind kind, u32 detail, u64 value);
 

@@ -230,6 +230,23 @@ bool pin_moves(struct pin_vcpu *p, enum vbh_dtr dtr, u64 old, u64 new)
 	return p->dtr_armed & (1u << dtr) && new != old && new != v->value;
 }
 
+u64 core_floor(struct vbh_vcpu *vcpu, enum vbh_pin_type type)
+{
+	const struct pin_value *v = NULL;
+	u64 floor;
+
+	host_lock(vcpu->guest);
+	if (type == VBH_PIN_CR0)
+		v = &vcpu->pins.cr0;
+	else if (type == VBH_PIN_CR4)
+		v = &vcpu->pins.cr4;
+	else if (type == VBH_PIN_EFER)
+		v = &vcpu->pins.efer;
+	floor = v && vcpu->resetting ? v->value & v->known : 0;
+	host_unlock(vcpu->guest);
+	return floor;
+}
+
 bool core_msr_pinned(const struct vbh_guest *guest, u32 msr)
 {
 	/* Entries are never removed, and their number is stored after them. */

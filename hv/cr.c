@@ -139,6 +139,27 @@ static bool cr4_valid(struct hv_cpu *cpu, u64 old, u64 new)
 	return true;
 }
 
+/*
+ * A CPU that comes up after INIT gets its pinned bits with paging, not when Linux
+ * comes to set them: it would else be led elsewhere before. Until it is up, what
+ * Linux writes is taken with these bits added.
+ */
+static void raise_floor(struct hv_cpu *cpu, struct vm_exit *exit)
+{
+	u64 efer = hv.vendor->get(cpu, VBH_REG_EFER);
+	bool enters = !exit->cr && (exit->value & CR0_PG) && (efer & EFER_LME);
+
+	if (!enters && !(efer & EFER_LMA))
+		return;
+	exit->value |= core_floor(&cpu->vcpu, exit->cr ? VBH_PIN_CR4 : VBH_PIN_CR0);
+	if (!enters || (efer & EFER_LMA))
+		return;
+	hv.vendor->set(cpu, VBH_REG_CR4, hv.vendor->get(cpu, VBH_REG_CR4) |
+		       core_floor(&cpu->vcpu, VBH_PIN_CR4));
+	hv.vendor->set(cpu, VBH_REG_EFER, efer |
+		       (core_floor(&cpu->vcpu, VBH_PIN_EFER) & ~EFER_LMA));
+}
+
 enum hv_act cr_write(struct hv_cpu *cpu, struct vm_exit *exit)
 {
 	enum vbh_verdict v;
@@ -155,6 +176,7 @@ enum hv_act cr_write(struct hv_cpu *cpu, struct vm_exit *exit)
 		return hv_verdict(core_virt_insn(&cpu->vcpu, ~0u, exit->value), HV_GP);
 	if (exit->cr ? !cr4_valid(cpu, old, exit->value) : !cr0_valid(cpu, old, exit->value))
 		return HV_GP;
+	raise_floor(cpu, exit);
 	v = core_cr_write(&cpu->vcpu, exit->cr, old, exit->value);
 	if (v != VBH_ALLOW)
 		return hv_verdict(v, HV_ADVANCE);

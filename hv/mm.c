@@ -9,6 +9,9 @@
 
 static struct pt tables = { .format = &pt_host, .max_leaf = 1 };
 
+/* The entries of each CPU's windows, side by side in one table. */
+static u64 *windows[VBH_MAX_CPUS];
+
 static int map(u64 va, u64 pa, u8 level, u32 rights)
 {
 	u64 *slot = pt_slot(&tables, va, &level, true);
@@ -73,9 +76,10 @@ static int map_cpu(u32 i)
 	if (!ret)
 		ret = map_pages(area + HV_CPU_AREA - HV_STACK_PAGES * PAGE_SIZE, HV_STACK_PAGES);
 	/* The windows' tables have to be there; what they show is set when it is needed. */
-	if (!ret && !pt_slot(&tables, window_va(i, 0), &level, true))
-		ret = -ENOMEM;
-	return ret;
+	if (ret)
+		return ret;
+	windows[i] = pt_slot(&tables, window_va(i, 0), &level, true);
+	return windows[i] ? 0 : -ENOMEM;
 }
 
 int mm_init(void)
@@ -97,8 +101,7 @@ int mm_init(void)
 void *window_map(struct hv_cpu *cpu, enum hv_window slot, u64 pa, bool uncached)
 {
 	u64 va = window_va(cpu->index, slot);
-	u8 level = 0;
-	u64 *pte = pt_slot(&tables, va, &level, false);
+	u64 *pte = windows[cpu->index] + slot;
 	u64 entry = pt_leaf(&tables, pa & PAGE_MASK, 0, VBH_R | VBH_W, uncached ? MEM_UC : MEM_WB);
 
 	if (*pte != entry) {

@@ -118,6 +118,7 @@ static enum hv_act mtrr_write(struct hv_cpu *cpu, u32 msr, u64 value)
 {
 	u64 old;
 	enum vbh_verdict v;
+	int err;
 
 	if (!rdmsr_safe(msr, &old))
 		return HV_GP;
@@ -130,10 +131,11 @@ static enum hv_act mtrr_write(struct hv_cpu *cpu, u32 msr, u64 value)
 		return HV_GP;
 	host_lock(&hv.guest);
 	mtrr_init();
-	if (stage2_sync(0, hv.ram_end > BIT(32) ? hv.ram_end : BIT(32)))
-		hv_log("no memory for new types", msr, value);
+	err = stage2_sync(0, hv.ram_end > BIT(32) ? hv.ram_end : BIT(32));
 	smp_flush();
 	host_unlock(&hv.guest);
+	if (err)
+		core_note(&cpu->vcpu, VBH_KIND_INTERNAL, msr, value);
 	return HV_ADVANCE;
 }
 

@@ -17,6 +17,20 @@ void smp_kick(struct hv_cpu *target)
 	apic_send_nmi(this_cpu(), target->apic_id);
 }
 
+#define RESEND		(1u << 22)	/* turns of the wait: long beyond any NMI's way */
+
+/* A kick that met a CPU on its way to wait for a SIPI may have been lost: then once more. */
+static void wait_for(struct hv_cpu *cpu, u32 gen)
+{
+	u32 n = 0;
+
+	while (READ_ONCE(cpu->in_guest) && READ_ONCE(cpu->seen) != gen) {
+		cpu_relax();
+		if (++n % RESEND == 0)
+			apic_send_nmi(this_cpu(), cpu->apic_id);
+	}
+}
+
 /*
  * The caller holds the guest's lock or is alone; its own CPU flushes in
  * hv_tail(). The add is a full barrier (struct hv_cpu has the protocol).
@@ -34,10 +48,8 @@ void smp_flush(void)
 			smp_kick(cpu);
 	}
 	for (i = 0; i < hv.params.cpus; i++) {
-		struct hv_cpu *cpu = hv_cpu(i);
-
-		while (cpu != self && READ_ONCE(cpu->in_guest) && READ_ONCE(cpu->seen) != gen)
-			cpu_relax();
+		if (hv_cpu(i) != self)
+			wait_for(hv_cpu(i), gen);
 	}
 	stage2_reap();
 }

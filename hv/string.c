@@ -6,7 +6,10 @@
 void *memcpy(void *to, const void *from, size_t n)
 {
 	void *ret = to;
+	size_t words = n / 8;
 
+	n %= 8;
+	asm volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) :: "memory");
 	asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n) :: "memory");
 	return ret;
 }
@@ -14,7 +17,11 @@ void *memcpy(void *to, const void *from, size_t n)
 void *memset(void *p, int c, size_t n)
 {
 	void *ret = p;
+	u64 pattern = (u8)c * 0x0101010101010101ull;
+	size_t words = n / 8;
 
+	n %= 8;
+	asm volatile("rep stosq" : "+D"(p), "+c"(words) : "a"(pattern) : "memory");
 	asm volatile("rep stosb" : "+D"(p), "+c"(n) : "a"(c) : "memory");
 	return ret;
 }

@@ -68,7 +68,7 @@ struct vm_exit {
 	u32 msr;		/* MSR_READ, MSR_WRITE */
 	u8 cr;			/* CR_WRITE: 0 or 4 */
 	bool value_valid;	/* CR_WRITE: else the instruction must be decoded */
-	u64 value;		/* CR_WRITE: the whole new value; MSR_WRITE: EDX:EAX; SIPI: its page */
+	u64 value;		/* CR_WRITE: all of it; MSR_WRITE: EDX:EAX; SIPI: the start page */
 	u32 raw;		/* the vendor's own exit code, for the log */
 };
 

@@ -25,8 +25,8 @@ static inline long vbh_hypercall(u64 nr, u64 a, u64 b, u64 c, u64 d)
 	asm volatile("1: " ALTERNATIVE("vmcall", "vmmcall", X86_FEATURE_VMMCALL)
 		     "\n2:\n"
 		     _ASM_EXTABLE_TYPE_REG(1b, 2b, EX_TYPE_IMM_REG |
-					   EX_DATA_IMM(-ENODEV), %0)
-		     : "+a" (ret) : "b" (a), "c" (b), "d" (c), "S" (d)
+					   EX_DATA_IMM(-ENODEV), %[ret])
+		     : [ret] "+a" (ret) : "b" (a), "c" (b), "d" (c), "S" (d)
 		     : "memory");
 	return ret;
 }

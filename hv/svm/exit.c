@@ -21,14 +21,14 @@ static void decode_memory(const struct vmcb *v, struct vm_exit *exit)
 }
 
 /*
- * Length where the processor does not tell the next RIP: plain forms, as
- * Linux and compilers write them. 0 leaves it to the decoder.
+ * Where the processor does not tell the next RIP, 0 leaves it to the decoder:
+ * any of these may wear prefixes, CPUID those that a user program gave it.
  */
-static u8 length(const struct vmcb *v, u8 plain)
+static u8 length(const struct vmcb *v)
 {
 	if (hv.caps.nrips && v->next_rip - v->rip <= INSN_MAX)
 		return v->next_rip - v->rip;
-	return plain;
+	return 0;
 }
 
 static void decode_msr(struct hv_cpu *cpu, const struct vmcb *v, struct vm_exit *exit)
@@ -36,7 +36,7 @@ static void decode_msr(struct hv_cpu *cpu, const struct vmcb *v, struct vm_exit 
 	exit->kind = v->exit_info1 ? VBH_EXIT_MSR_WRITE : VBH_EXIT_MSR_READ;
 	exit->msr = cpu->gpr[VBH_REG_RCX];
 	exit->value = (u32)cpu->gpr[VBH_REG_RAX] | cpu->gpr[VBH_REG_RDX] << 32;
-	exit->len = length(v, 2);
+	exit->len = length(v);
 }
 
 /* IRET ends what blocks NMIs; the exit comes before it, and Linux copes with one NMI inside. */
@@ -86,7 +86,7 @@ static void decode_other(struct vmcb *v, struct vm_exit *exit)
 		break;
 	case SVM_EXIT_INVD:
 		exit->kind = VBH_EXIT_INVD;
-		exit->len = length(v, 2);
+		exit->len = length(v);
 		break;
 	case SVM_EXIT_INVLPGA:
 	case SVM_EXIT_VMRUN:
@@ -121,11 +121,11 @@ void svm_decode(struct hv_cpu *cpu, struct vm_exit *exit)
 		break;
 	case SVM_EXIT_CPUID:
 		exit->kind = VBH_EXIT_CPUID;
-		exit->len = length(v, 2);
+		exit->len = length(v);
 		break;
 	case SVM_EXIT_VMMCALL:
 		exit->kind = VBH_EXIT_HYPERCALL;
-		exit->len = length(v, 3);
+		exit->len = length(v);
 		break;
 	case SVM_EXIT_CR0_SEL:
 	case SVM_EXIT_CR_WRITE:

@@ -20,6 +20,7 @@ static const struct {
 	u32 first, last;
 	bool read, write;
 } always[] = {
+	{ MSR_PAT, MSR_PAT, true, true },	/* the guest's is in the control block */
 	{ MSR_EFER, MSR_EFER, true, true },	/* SVME is set in truth, clear to the guest */
 	{ MSR_APIC_BASE, MSR_APIC_BASE, false, true },
 	{ MSR_TSC_RATIO, MSR_TSC_RATIO, true, true },

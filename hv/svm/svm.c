@@ -82,13 +82,16 @@ __used bool svm_fast_exit(struct hv_cpu *cpu)
 {
 	struct vmcb *v = vmcb(cpu);
 
-	if (v->exit_code != SVM_EXIT_CPUID || (v->rflags & RFLAGS_TF))
+	if (v->exit_code != SVM_EXIT_CPUID || (v->rflags & (RFLAGS_TF | RFLAGS_RF)))
+		return false;
+	/* A user program's CPUID may wear prefixes: its length is never guessed. */
+	if (unlikely(!hv.caps.nrips))
 		return false;
 	cpu->exits[VBH_EXIT_CPUID]++;
 	cpu->gpr[VBH_REG_RAX] = v->rax;
 	hv_cpuid(cpu, v->cr4);
 	v->rax = cpu->gpr[VBH_REG_RAX];
-	v->rip = hv.caps.nrips ? v->next_rip : v->rip + 2;
+	v->rip = v->next_rip;
 	v->int_state &= ~INT_SHADOW;
 	v->tlb_control = 0;
 	v->event = 0;

@@ -36,6 +36,7 @@ enum outcome {
 #define A_LAST		(1u << 8)	/* without VBH the machine is not whole afterwards */
 #define A_HONEST	(1u << 9)	/* no attack: has to give the same with and without VBH */
 #define A_MANY		(1u << 10)	/* ops violations are recorded, of one kind */
+#define A_MANUAL	(1u << 11)	/* the manual says that it faults; only tried under VBH */
 
 struct attempt;
 
@@ -75,6 +76,8 @@ int attack_other_cpu(void);
 /* Go on as the attack of that name does. */
 void attempt_as(struct attempt *t, const char *name);
 void attempt_unavailable(struct attempt *t, const char *fmt, ...) __printf(2, 3);
+/* The test itself does not know how to go on: never as expected. */
+void attempt_broken(struct attempt *t, const char *why);
 /*
  * Judge a try: vector is the exception (0: none), changed whether the effect
  * is there.

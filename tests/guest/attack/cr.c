@@ -210,7 +210,7 @@ const struct attack cr_attacks[] = {
 	{ "cr0-wp", SEALS_OFF "CR0.WP", attack_cr0, A_GP, FLIP(X86_CR0_WP, 0) },
 	{ "cr0-wp-mp", SEALS_OFF "CR0.WP and clear CR0.MP with it", attack_cr0, A_GP,
 	  FLIP(X86_CR0_WP | X86_CR0_MP, 0) },
-	{ "cr0-pg", SEALS_OFF "CR0.PG in 64-bit mode", attack_cr0_pg, A_CPU_STOPS,
+	{ "cr0-pg", SEALS_OFF "CR0.PG in 64-bit mode", attack_cr0_pg, A_CPU_STOPS | A_MANUAL,
 	  FLIP(X86_CR0_PG, 0) },
 	{ "cr4-smep", SEALS_OFF "CR4.SMEP", attack_cr4, A_GP, FLIP(X86_CR4_SMEP, 0) },
 	{ "cr4-smap", SEALS_OFF "CR4.SMAP", attack_cr4, A_GP, FLIP(X86_CR4_SMAP, 0) },
@@ -231,6 +231,6 @@ const struct attack cr_attacks[] = {
 	{ "honest-cr0-am", "may toggle CR0.AM", honest_cr0_am, A_HONEST },
 	{ "honest-cr0-ts", "may use CR0.TS, CLTS and LMSW", honest_cr0_ts, A_HONEST },
 	{ "honest-cr4-reserved", "gets #GP for a reserved bit of CR4", honest_cr4_reserved,
-	  A_HONEST | A_NEEDS_VBH },
+	  A_HONEST | A_NEEDS_VBH | A_LAST },
 	{ }
 };

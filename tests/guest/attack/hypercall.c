@@ -257,13 +257,17 @@ static void attack_fuzz(struct attempt *t)
 #define BAD_NR(name, what, nr)	BAD(name, "call " what, ENOSYS, nr)
 /* One bad buffer, for a call that takes (gpa, length or count). */
 #define BAD_PTR(name, nr, len)								\
-	BAD(name "-not-ram", "name the APIC as a buffer", EFAULT, nr, { NOT_RAM, len }), \
-	BAD(name "-beyond", "name a buffer beyond memory", EFAULT, nr, { BEYOND, len }), \
-	BAD(name "-wraps", "name a buffer that wraps round", EFAULT, nr, { WRAPS, len })
+	BAD(name "-not-ram", "call " name " with the APIC as its buffer", EFAULT, nr,	\
+	    { NOT_RAM, len }),								\
+	BAD(name "-beyond", "call " name " with a buffer beyond memory", EFAULT, nr,	\
+	    { BEYOND, len }),								\
+	BAD(name "-wraps", "call " name " with a buffer that wraps round", EFAULT, nr,	\
+	    { WRAPS, len })
 #define BAD_LEN(name, nr, len)								\
-	BAD(name "-len0", "give length 0", EINVAL, nr, { 0, 0 }, 1),			\
-	BAD(name "-short", "give one byte too few", EINVAL, nr, { 0, (len) - 1 }, 1),	\
-	BAD(name "-high", "give a length with high bits", EINVAL, nr,			\
+	BAD(name "-len0", "call " name " with length 0", EINVAL, nr, { 0, 0 }, 1),	\
+	BAD(name "-short", "call " name " with a byte too few", EINVAL, nr,		\
+	    { 0, (len) - 1 }, 1),							\
+	BAD(name "-high", "call " name " with high bits in the length", EINVAL, nr,	\
 	    { 0, (len) + (1ull << 32) }, 1)
 #define BAD_REGION(name, what, errno)							\
 	BAD("region-" #name, "protect " what, errno, VBH_HC_REGION_ADD, { 0, 1 }, 1,	\

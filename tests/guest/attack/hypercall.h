@@ -20,10 +20,10 @@ void attack_hypercall(struct attempt *t);
 
 /* ...: the rest of struct bad_call after nr. */
 #define BAD_FLAGS(name, what, errno, flags, nr_, ...)				\
-	{ "hc-" name, "can " what, attack_hypercall,				\
+	{ name, "can " what, attack_hypercall,				\
 	  A_REFUSED | A_NEEDS_VBH | A_NO_LOG | (flags), -(errno),		\
 	  &(const struct bad_call){ .nr = nr_, __VA_ARGS__ } }
 #define BAD(name, what, errno, nr, ...)						\
-	BAD_FLAGS(name, what, errno, 0, nr, ##__VA_ARGS__)
+	BAD_FLAGS("hc-" name, what, errno, 0, nr, ##__VA_ARGS__)
 
 #endif

@@ -7,54 +7,52 @@
 #include <linux/gfp.h>
 #include <asm/io.h>
 #include <asm/nospec-branch.h>
-#include <linux/ioport.h>
 #include <linux/irqflags.h>
 #include <linux/kdebug.h>
-#include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/smp.h>
 #include <linux/string.h>
+#include <vbh/launch.h>
 
 #include "attack.h"
 #include "insn.h"
 #include "memory.h"
 
-#define MAX_RANGES	(64 + 2)
 #define OPCODE_RET	0xc3
 
-static struct {
-	u64 start, end;
-} ranges[MAX_RANGES];
-static unsigned int nr_ranges;
-
-void hv_ranges_clear(void)
-{
-	nr_ranges = 0;
-}
-
-void hv_ranges_add(u64 start, u64 end)
-{
-	if (nr_ranges < MAX_RANGES && start < end) {
-		ranges[nr_ranges].start = start;
-		ranges[nr_ranges++].end = end;
-	}
-}
-
-/* A page to attack: the hypervisor's, or one of our own if VBH does not run. */
+/* Pages to attack: the hypervisor's, or one of our own if VBH does not run. */
 struct prey {
-	u64 gpa;
+	u64 gpa;		/* of one of them */
 	struct page *own;
+	const struct given *given;
 };
+
+/*
+ * Any attacker can read the driver's own record of what it gave away. This is
+ * how struct launch_space of linux/vbh.h begins.
+ */
+struct given {
+	void *params;
+	struct page *chunk[VBH_MAX_CHUNKS];
+};
+
+static const struct given *find_given(void)
+{
+	return (void *)attack_symbol("vbh:space");
+}
 
 static bool prey_find(struct attempt *t, struct prey *prey)
 {
-	prey->own = NULL;
+	memset(prey, 0, sizeof(*prey));
 	if (attack_vbh()) {
-		/* Not the first page alone: the middle of the last range is as good. */
-		prey->gpa = nr_ranges ? (ranges[nr_ranges - 1].start + PAGE_SIZE) : 0;
-		if (!prey->gpa)
-			attempt_unavailable(t, "the hypervisor's memory is not known");
-		return prey->gpa;
+		prey->given = find_given();
+		if (!prey->given || !pfn_valid(page_to_pfn(prey->given->chunk[0]))) {
+			attempt_broken(t, "the driver's record of the memory was not found");
+			return false;
+		}
+		/* Some page in the middle; the readers take all. */
+		prey->gpa = page_to_phys(prey->given->chunk[0]) + 16 * PAGE_SIZE;
+		return true;
 	}
 	prey->own = alloc_page(GFP_KERNEL);
 	if (!prey->own) {
@@ -72,48 +70,38 @@ static void prey_free(struct prey *prey)
 		__free_page(prey->own);
 }
 
-/* Bytes that are not zero, in all ranges, through the direct map or through aliases. */
-static u64 count_bytes(bool alias, pgprot_t prot, u64 *total)
+static bool is_zero(u64 gpa, bool alias, pgprot_t prot)
 {
-	u64 gpa, found = 0;
-	unsigned int i;
-	void *p;
+	void *p = alias ? alias_map(gpa, prot) : __va(gpa);
+	bool zero = p && !memchr_inv(p, 0, PAGE_SIZE);
 
-	*total = 0;
-	for (i = 0; i < nr_ranges; i++) {
-		for (gpa = ranges[i].start; gpa < ranges[i].end; gpa += PAGE_SIZE) {
-			p = alias ? alias_map(gpa, prot) : __va(gpa);
-			if (!p)
-				continue;
-			if (memchr_inv(p, 0, PAGE_SIZE))
-				found++;
-			if (alias)
-				alias_unmap(p);
-			*total += PAGE_SIZE;
-			cond_resched();
-		}
-	}
-	return found;
+	if (p && alias)
+		alias_unmap(p);
+	cond_resched();
+	return zero;
 }
 
 /* Read everything; worked: a page was not all zeroes. */
 static void attack_read(struct attempt *t)
 {
-	bool alias = t->attack->arg;
 	pgprot_t prot = t->attack->arg == 2 ? PAGE_KERNEL_NOCACHE : PAGE_KERNEL;
+	u64 found = 0, total = 0, at;
+	bool alias = t->attack->arg;
 	struct prey prey;
-	u64 found, total;
+	u32 i;
 
 	if (!prey_find(t, &prey))
 		return;
-	if (prey.own)
-		hv_ranges_add(prey.gpa, prey.gpa + PAGE_SIZE);
-	found = count_bytes(alias, prot, &total);
+	if (prey.own) {
+		total = 1;
+		found = !is_zero(prey.gpa, alias, prot);
+	}
+	for (i = 0; prey.given && i < VBH_MAX_CHUNKS && prey.given->chunk[i]; i++) {
+		for (at = 0; at < VBH_CHUNK; at += PAGE_SIZE, total++)
+			found += !is_zero(page_to_phys(prey.given->chunk[i]) + at, alias, prot);
+	}
 	attempt_judge(t, 0, found);
-	snprintf(t->note, sizeof(t->note), "%llu of %llu pages were not zero", found,
-		 total >> PAGE_SHIFT);
-	if (prey.own)
-		hv_ranges_clear();
+	snprintf(t->note, sizeof(t->note), "%llu of %llu pages were not zero", found, total);
 	prey_free(&prey);
 }
 
@@ -183,7 +171,7 @@ static void attack_write(struct attempt *t)
 	if (!prey_find(t, &prey))
 		return;
 	poke_page(t, prey.gpa, t->attack->arg);
-	attempt_expect(t, VBH_KIND_HYPERVISOR, 0);
+	attempt_expect(t, VBH_KIND_HYPERVISOR, VBH_REGION_HYPERVISOR);
 	prey_free(&prey);
 }
 
@@ -241,9 +229,8 @@ static void attack_exec(struct attempt *t)
 
 	t->rip = (u64)code;
 	t->want.gpa = prey.gpa;
-	t->want.gla = (u64)code;
-	t->want.flags |= VBH_EVENT_F_GPA | VBH_EVENT_F_GLA;
-	attempt_expect(t, VBH_KIND_HYPERVISOR, 0);
+	t->want.flags |= VBH_EVENT_F_GPA;
+	attempt_expect(t, VBH_KIND_HYPERVISOR, VBH_REGION_HYPERVISOR);
 	attempt_judge(t, exec_vector, !exec_vector);
 	alias_unmap(code);
 	prey_free(&prey);
@@ -281,7 +268,7 @@ static void attack_ring(struct attempt *t)
 		if (walk_ram)
 			walk_ram(0, 1ul << 36, &gpa, find_ring);
 		if (!gpa) {
-			attempt_unavailable(t, "no event ring was found in memory");
+			attempt_broken(t, "no event ring was found in memory");
 			return;
 		}
 	} else {

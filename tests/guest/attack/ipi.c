@@ -127,7 +127,8 @@ static void attack_ipi(struct attempt *t)
 	vector = send(icr, dest, x2apic, &t->rip);
 	local_irq_restore(flags);
 
-	attempt_expect(t, VBH_KIND_INIT, cpu);
+	/* Only a destination that is one CPU's number is looked up. */
+	attempt_expect(t, VBH_KIND_INIT, form == PHYSICAL ? dest : ~0u);
 	attempt_judge(t, vector, !answers(cpu));
 	if (form == LOGICAL && !ldr && t->outcome != WORKED)
 		smp_call_function_single(cpu, set_ldr, NULL, 1);

@@ -3,8 +3,7 @@
  * vbh_attack.ko: /sys/kernel/debug/vbh_attack/. "list" names the attacks.
  * Writing a name to "run" makes that attack on the CPU and in the name of the
  * writer; reading "run" tells, as lines of key=value, what became of the last
- * one and which event it should have caused. "memory" takes the hypervisor's
- * physical ranges, one "start end" in hex a line, and has none at first.
+ * one and which event it should have caused.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -12,12 +11,10 @@
 #include <linux/debugfs.h>
 #include <linux/mutex.h>
 #include <linux/seq_file.h>
-#include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/uaccess.h>
 
 #include "attack.h"
-#include "memory.h"
 
 static unsigned long kallsyms;
 module_param(kallsyms, ulong, 0);
@@ -71,6 +68,12 @@ void attempt_unavailable(struct attempt *t, const char *fmt, ...)
 	va_end(args);
 }
 
+void attempt_broken(struct attempt *t, const char *why)
+{
+	t->outcome = BROKEN;
+	strscpy(t->note, why, sizeof(t->note));
+}
+
 void attempt_judge(struct attempt *t, int vector, bool changed)
 {
 	t->vector = vector;
@@ -79,8 +82,7 @@ void attempt_judge(struct attempt *t, int vector, bool changed)
 	} else if (!changed) {
 		t->outcome = FAULTED;
 	} else {
-		t->outcome = BROKEN;
-		strscpy(t->note, "it faulted, and yet it took effect", sizeof(t->note));
+		attempt_broken(t, "it faulted, and yet it took effect");
 	}
 }
 
@@ -195,54 +197,21 @@ static int list_show(struct seq_file *m, void *v)
 }
 DEFINE_SHOW_ATTRIBUTE(list);
 
-static ssize_t memory_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
-{
-	char *text, *line, *next;
-	u64 start, end;
-
-	if (len >= PAGE_SIZE)
-		return -EFBIG;
-	text = memdup_user_nul(buf, len);
-	if (IS_ERR(text))
-		return PTR_ERR(text);
-	next = text;
-	hv_ranges_clear();
-	while ((line = strsep(&next, "\n"))) {
-		if (sscanf(line, "%llx %llx", &start, &end) == 2)
-			hv_ranges_add(start, end);
-	}
-	kfree(text);
-	return len;
-}
-
-static const struct file_operations memory_fops = {
-	.owner = THIS_MODULE,
-	.open = simple_open,
-	.write = memory_write,
-};
-
 static int __init attack_init(void)
 {
-	int err;
-
 	if (!kallsyms) {
 		pr_err("load with kallsyms=0x<kallsyms_lookup_name in /proc/kallsyms>\n");
 		return -EINVAL;
 	}
-	err = memory_init();
-	if (err)
-		return err;
 	dir = debugfs_create_dir("vbh_attack", NULL);
 	debugfs_create_file("run", 0600, dir, NULL, &run_fops);
 	debugfs_create_file("list", 0400, dir, NULL, &list_fops);
-	debugfs_create_file("memory", 0200, dir, NULL, &memory_fops);
 	return 0;
 }
 
 static void __exit attack_exit(void)
 {
 	debugfs_remove(dir);
-	memory_exit();
 }
 
 module_init(attack_init);

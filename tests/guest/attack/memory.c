@@ -260,10 +260,12 @@ static void shoot(void *arg)
 	attempt_expect(t, VBH_KIND_WRITE, shot->target->kind);
 	t->want.gpa = shot->gpa;
 	t->want.gla = (u64)shot->to;
-	t->want.flags |= VBH_EVENT_F_GPA | VBH_EVENT_F_GLA;
+	t->want.flags |= VBH_EVENT_F_GPA;
 	if (shot->store == store_xmm) {
+		/* Where the processor does not say the linear address, nobody does. */
 		t->want.flags |= VBH_EVENT_F_UNDECODED;
 	} else {
+		t->want.flags |= VBH_EVENT_F_GLA;
 		attempt_values(t, old, new);
 		t->want.width = width;
 	}
@@ -281,7 +283,7 @@ static bool aim(struct shot *shot, struct attempt *t, const struct target *targe
 	shot->to = addr;
 	shot->gpa = addr ? memory_phys(addr) : 0;
 	if (!shot->gpa)
-		attempt_unavailable(t, "the target was not found in this kernel");
+		attempt_broken(t, "the target was not found in this kernel");
 	return shot->gpa;
 }
 
@@ -385,22 +387,12 @@ static void write_wp(struct attempt *t)
 	attempt_values(t, cr0, cr0 & ~X86_CR0_WP);
 }
 
-int memory_init(void)
-{
-	return 0;
-}
-
-void memory_exit(void)
-{
-	hv_ranges_clear();
-}
-
 #define WAYS(name, id, what)								\
-	{ name "-own", "can write " what " at its own address, its PTE made writable",	\
+	{ name "-own", "can write " what " in place, its PTE edited",	\
 	  write_own, A_GP, 0, &id##_target },						\
 	{ name "-vmap", "can write " what " through a new mapping",			\
 	  write_vmap, A_GP, 0, &id##_target },						\
-	{ name "-direct", "can write " what " through the direct map, its PTE edited",	\
+	{ name "-direct", "can write " what " through the direct map",	\
 	  write_direct, A_GP, 0, &id##_target },					\
 	{ name "-cpu", "can write " what " from another CPU",				\
 	  write_cpu, A_GP, 0, &id##_target }
@@ -429,6 +421,7 @@ const struct attack memory_attacks[] = {
 	TEXT_BY("movnti", store_movnti),
 	TEXT_BY("stos", store_stos),
 	TEXT_BY("movs", store_movs),
-	TEXT_BY("xmm", store_xmm),
+	{ "text-xmm", "can write kernel text with an instruction that VBH does not decode",
+	  write_vmap, A_GP | A_NO_LOG, (long)store_xmm, &text_target },
 	{ }
 };

@@ -8,9 +8,6 @@
 #include <asm/pgtable_types.h>
 #include <linux/types.h>
 
-int memory_init(void);
-void memory_exit(void);
-
 /* A page-table entry made writable and executable on this CPU until pte_edit_end(). */
 struct pte_edit {
 	u64 *entry;
@@ -26,9 +23,5 @@ u64 memory_phys(void *addr);
 /* A new mapping of the page of gpa, at the same offset; NULL: no memory. */
 void *alias_map(u64 gpa, pgprot_t prot);
 void alias_unmap(void *alias);
-
-/* What "memory" in debugfs was given: the hypervisor's ranges. */
-void hv_ranges_clear(void);
-void hv_ranges_add(u64 start, u64 end);
 
 #endif

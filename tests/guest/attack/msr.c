@@ -121,8 +121,10 @@ const struct attack msr_attacks[] = {
 	  &flip_entry },
 	{ "sysenter-eip", MOVES "SYSENTER_EIP", attack_msr, A_GP, MSR_IA32_SYSENTER_EIP,
 	  &flip_entry },
-	{ "pat", "can change the PAT", attack_msr, A_GP, MSR_IA32_CR_PAT, &flip_pat },
-	{ "apic-base", "can put the APIC's page over kernel text", attack_apic_base, A_GP },
+	/* Rule log writes it to the VMCB, from where QEMU does not take it. */
+	{ "pat", "can change the PAT", attack_msr, A_GP | A_NO_LOG, MSR_IA32_CR_PAT, &flip_pat },
+	{ "apic-base", "can put the APIC's page over kernel text", attack_apic_base,
+	  A_GP | A_NO_LOG },
 	{ "honest-msr-same", "may write pinned MSRs with what they hold", honest_same, A_HONEST },
 	{ "honest-msr-outside", "gets the processor's answer for MSRs outside the bitmaps",
 	  honest_outside, A_HONEST },

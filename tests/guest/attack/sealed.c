@@ -100,9 +100,9 @@ const struct attack sealed_attacks[] = {
 	       { ~0ull - 7, 16 }),
 	SEALED("unlock-wrong", "unlock with a wrong key", EACCES, VBH_HC_UNLOCK, { 0, 32 }, 1),
 	SEALED("unlock-again", "try the next key at once", EAGAIN, VBH_HC_UNLOCK, { 0, 32 }, 1),
-	{ "sealed-region-log", "can put a weaker rule over kernel text", attack_region_log,
+	{ "sealed-region-log", "can loosen kernel text by a weaker rule after the seal", attack_region_log,
 	  A_GP | A_SEALED | A_NEEDS_VBH | A_NO_LOG },
-	{ "sealed-pin-log", "can put a weaker rule on CR0.WP", attack_pin_log,
+	{ "sealed-pin-log", "can loosen CR0.WP by a weaker rule after the seal", attack_pin_log,
 	  A_GP | A_SEALED | A_NEEDS_VBH | A_NO_LOG },
 	{ }
 };

@@ -166,10 +166,10 @@ static void attack_vmx(struct attempt *t)
 	attempt_judge(t, vector, !vector);
 }
 
-/* attack->arg: the MSR. data: the bits to set, or NULL: all but the lowest 12 of an address. */
+/* attack->arg: the MSR. data: the bits to flip. */
 static const u64 bit_svme = EFER_SVME;
 static const u64 bit_svmdis = 1 << 4;
-static const u64 page_address_value = 0x100000;
+static const u64 some_page = 0x100000;
 static const u64 bits_feature = FEAT_CTL_LOCKED | FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX;
 
 static void write_virt_msr(struct attempt *t, bool svm)
@@ -178,17 +178,24 @@ static void write_virt_msr(struct attempt *t, bool svm)
 	u32 msr = t->attack->arg;
 	unsigned long flags;
 	int vector;
+	bool quiet;
 
 	if (is_svm() != svm || !has_feature(svm)) {
 		attempt_unavailable(t, "no %s in this processor", svm ? "SVM" : "VMX");
 		return;
 	}
+	/* Under VBH a read is a violation as well, but of EFER. */
+	quiet = attack_vbh() && msr != MSR_EFER;
 	local_irq_save(flags);
-	try_rdmsr(msr, &old, &ip);
+	if (!quiet)
+		try_rdmsr(msr, &old, &ip);
 	new = old ^ bits;
 	vector = try_wrmsr(msr, new, &t->rip);
 	seen = old;
-	try_rdmsr(msr, &seen, &ip);
+	if (quiet)
+		seen = vector ? old : new;
+	else
+		try_rdmsr(msr, &seen, &ip);
 	if (seen != old)
 		try_wrmsr(msr, old, &ip);
 	local_irq_restore(flags);
@@ -262,11 +269,11 @@ const struct attack virt_attacks[] = {
 	{ "svm-enable", "can turn on SVM in EFER", attack_svm_msr, A_GP | A_NO_LOG,
 	  MSR_EFER, &bit_svme },
 	{ "svm-hsave", "can choose where host state is saved (VM_HSAVE_PA)", attack_svm_msr,
-	  A_GP | A_NO_LOG, SVM_HSAVE_PA, &page_address_value },
+	  A_GP | A_NO_LOG, SVM_HSAVE_PA, &some_page },
 	{ "svm-vm-cr", "can write VM_CR", attack_svm_msr, A_GP | A_NO_LOG | A_CPU_STOPS,
 	  SVM_VM_CR, &bit_svmdis },
 	{ "svm-key", "can write SVM_KEY", attack_svm_msr, A_GP | A_NO_LOG | A_CPU_STOPS,
-	  SVM_KEY, &page_address_value },
+	  SVM_KEY, &some_page },
 	SVM(vmrun), SVM(vmload), SVM(vmsave), SVM(stgi), SVM(clgi), SVM(invlpga),
 	SVM_STOPPED(skinit),
 	{ "vmx-enable", "can turn on VMX in CR4", attack_vmxe, A_GP | A_NO_LOG },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * attack MODE [-c CPU] [-l] [NAME...]: makes attacks, all that fit the mode if
- * none is named, and judges each.
+ * none is named, and judges each. A NAME may have * in it.
  *
  *   plain   without VBH: each must work, or be stopped by the processor
  *   deny    each must be stopped and recorded, once, with the right fields
@@ -11,11 +11,13 @@
  *
  * -l also makes those after which a machine without VBH is not whole. For each
  * it prints a TAP line without a number, and for the demo a line of
- * tab-separated fields: #T, name, what, mode, outcome, event.
+ * tab-separated fields: #T, name, what, mode, status (ok, not ok, skip, cpu: the
+ * processor stops it), outcome, event.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -213,7 +215,8 @@ static void report(const struct attack *a, const struct attempt *t, const char *
 		[SEALED] = "under a sealed VBH no attacker",
 		[LOG] = "under rule log an attacker", [HONEST] = "the kernel",
 	};
-	bool cpu = mode == PLAIN && !why && !skip && !is(t, "worked");
+	bool cpu = mode == PLAIN && !why && a->flags & A_CPU_STOPS && !is(t, "worked") &&
+		   (!skip || a->flags & A_MANUAL);
 	char text[64];
 
 	outcome_text(t, text, sizeof(text));
@@ -223,7 +226,7 @@ static void report(const struct attack *a, const struct attempt *t, const char *
 	if (why && *t->note)
 		printf("# %s\n", t->note);
 	printf("#T\t%s\t%s\t%s\t%s\t%s\t%s\n", a->name, a->what, modes[mode],
-	       why ? "not ok" : skip ? "skip" : "ok", text, event);
+	       why ? "not ok" : cpu ? "cpu" : skip ? "skip" : "ok", text, event);
 	fflush(stdout);
 	failed += !!why;
 }
@@ -231,7 +234,7 @@ static void report(const struct attack *a, const struct attempt *t, const char *
 static bool fits(const struct attack *a)
 {
 	if (mode == HONEST || a->flags & A_HONEST)
-		return mode == HONEST && a->flags & A_HONEST;
+		return mode == HONEST && a->flags & A_HONEST && (last_too || !(a->flags & A_LAST));
 	if (a->flags & A_SEALED && mode != SEALED)
 		return false;
 	if (a->flags & A_NEEDS_VBH && mode == PLAIN)
@@ -287,7 +290,7 @@ static bool chosen(const struct attack *a, char **names, int n)
 	if (!n)
 		return fits(a);
 	for (i = 0; i < n; i++)
-		if (!strcmp(names[i], a->name))
+		if (!fnmatch(names[i], a->name, 0) && (strpbrk(names[i], "*") == NULL || fits(a)))
 			return true;
 	return false;
 }

@@ -24,6 +24,7 @@ enum {
 	A_LAST = 1 << 8,
 	A_HONEST = 1 << 9,
 	A_MANY = 1 << 10,
+	A_MANUAL = 1 << 11,
 };
 
 struct attack {

@@ -110,7 +110,7 @@ static void detail_text(const struct vbh_event *ev, char *buf, size_t len)
 		snprintf(buf, len, ev->detail == ~0u ? " ?" : " %u", ev->detail);
 		break;
 	case VBH_KIND_INIT:
-		snprintf(buf, len, " to CPU %u", ev->detail);
+		snprintf(buf, len, ev->detail == ~0u ? " to several" : " to CPU %u", ev->detail);
 		break;
 	}
 }

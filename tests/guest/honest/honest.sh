@@ -1,0 +1,266 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Honest work in the rig's guest, as TAP: what honest's tests do in user mode,
+# and what needs a shell: modules, CPU hotplug, the kernel's patching of itself,
+# NMIs. "honest.sh before", then start VBH, then "honest.sh after" does the same
+# again, and then wants the same results, the same recording of CPUID and of
+# faults, and no violation. SCALE (1) times the work.
+#
+# Everything left behind between the two is in $STATE.
+
+here=$(cd "$(dirname "$0")" && pwd)
+honest=${HONEST:-$here/honest}
+state=${STATE:-/tmp/honest}
+scale=${SCALE:-1}
+modules=${MODULES:-test_static_keys dummy}
+tracing=/sys/kernel/tracing
+n=1 failed=0
+when=$1
+
+# $1: status, $2: claim, $3: why, if it fails
+result()
+{
+	if [ "$1" -eq 0 ]; then
+		set -- "ok $n - $2"
+	else
+		set -- "not ok $n - $2: $3"
+		failed=1
+	fi
+	echo "$1" | tee -a "$state/$when"
+	n=$((n + 1))
+}
+
+# Run a step: the function do_<$1>, which says on its output why it fails.
+step()
+{
+	local why
+	why=$("do_$1" 2>&1)
+	result $? "$2" "$(echo "$why" | tr '\n' ' ' | cut -c1-300)"
+}
+
+start_load()
+{
+	"$honest" load > "$state/load" 2>&1 &
+	load=$!
+}
+
+stop_load()
+{
+	kill -9 "$load" 2> /dev/null && wait "$load" 2> /dev/null
+	[ ! -s "$state/load" ] || { cat "$state/load"; return 1; }
+}
+
+do_modules()
+{
+	local i=0 m
+	while [ $i -lt $((20 * scale)) ]; do
+		for m in $modules; do
+			modprobe "$m" || return 1
+		done
+		for m in $modules; do
+			modprobe -r "$m" || return 1
+		done
+		i=$((i + 1))
+	done
+}
+
+do_hotplug()
+{
+	local i=0 cpu=/sys/devices/system/cpu/cpu1/online bad=0
+	[ -w $cpu ] || { echo "there is no CPU 1 to switch off"; return 1; }
+	start_load
+	while [ $i -lt $((5 * scale)) ]; do
+		echo 0 > $cpu && [ "$(cat $cpu)" = 0 ] || { bad=1; break; }
+		echo 1 > $cpu && [ "$(cat $cpu)" = 1 ] || { bad=1; break; }
+		taskset 2 "$honest" run cpuid-stable > /dev/null || { bad=1; break; }
+		i=$((i + 1))
+	done
+	stop_load || bad=1
+	[ $bad = 0 ] || { echo "in round $i"; echo 1 > $cpu; }
+	return $bad
+}
+
+do_static_keys()
+{
+	local i=0 key=/proc/sys/kernel/sched_schedstats was
+	was=$(cat $key) || return 1
+	start_load
+	while [ $i -lt $((5 * scale)) ]; do
+		echo 1 > $key && [ "$(cat $key)" = 1 ] || return 1
+		echo 0 > $key && [ "$(cat $key)" = 0 ] || return 1
+		i=$((i + 1))
+	done
+	echo "$was" > $key
+	stop_load
+}
+
+# Lines of the trace that match $1: at least $2.
+trace_has()
+{
+	local lines
+	lines=$(grep -c "$1" $tracing/trace)
+	[ "$lines" -ge "$2" ] || { echo "$lines lines of $1, not $2"; return 1; }
+}
+
+do_tracepoint()
+{
+	local event=$tracing/events/sched/sched_process_fork/enable i=0 bad=0
+	echo > $tracing/trace
+	echo 1 > $event || return 1
+	while [ $i -lt 10 ]; do
+		/bin/true
+		i=$((i + 1))
+	done
+	echo 0 > $event || return 1
+	trace_has 'sched_process_fork: comm=' 10 || bad=1
+	echo > $tracing/trace
+	return $bad
+}
+
+do_function_tracer()
+{
+	local bad=0
+	echo > $tracing/trace
+	echo 'do_sys_openat2 vfs_read vfs_write' > $tracing/set_ftrace_filter || return 1
+	echo function > $tracing/current_tracer || return 1
+	cat /proc/version > /dev/null
+	# Putting the tracer away empties the ring; and reading it would be traced.
+	echo 0 > $tracing/tracing_on
+	trace_has 'do_sys_openat2 <-' 1 || bad=1
+	echo 1 > $tracing/tracing_on
+	echo nop > $tracing/current_tracer || return 1
+	echo > $tracing/set_ftrace_filter
+	return $bad
+}
+
+do_kprobe()
+{
+	local bad=0
+	echo > $tracing/trace
+	echo 'p:honest_open do_sys_openat2' > $tracing/kprobe_events || return 1
+	echo 'r:honest_ret do_sys_openat2 $retval' >> $tracing/kprobe_events || return 1
+	echo 1 > $tracing/events/kprobes/enable || bad=1
+	cat /proc/version > /dev/null
+	# Time for the kernel to turn the INT3 into a jump.
+	sleep 1
+	cat /proc/version > /dev/null
+	echo 0 > $tracing/events/kprobes/enable || bad=1
+	trace_has honest_open: 2 || bad=1
+	trace_has honest_ret: 2 || bad=1
+	echo > $tracing/kprobe_events
+	echo > $tracing/trace
+	return $bad
+}
+
+# The sum of a row of /proc/interrupts over the CPUs, or of one CPU's column.
+interrupts()
+{
+	awk -v row="$1:" -v cpu="$2" '
+		$1 == row { for (i = 2; i <= NF && $i ~ /^[0-9]+$/; i++)
+			if (cpu == "" || i == cpu + 2) sum += $i }
+		END { print sum + 0 }' /proc/interrupts
+}
+
+do_backtrace()
+{
+	local i=0 before lines marker="honest $when $$"
+	before=$(interrupts NMI)
+	echo "$marker" > /dev/kmsg
+	start_load
+	while [ $i -lt $((5 * scale)) ]; do
+		echo l > /proc/sysrq-trigger || return 1
+		i=$((i + 1))
+	done
+	stop_load || return 1
+	lines=$(dmesg | sed "1,/$marker/d" | grep -c 'NMI backtrace for cpu')
+	[ "$lines" -ge $((2 * i)) ] || { echo "$lines backtraces, not $((2 * i))"; return 1; }
+	[ $(($(interrupts NMI) - before)) -ge $i ] || { echo "NMIs are not counted"; return 1; }
+}
+
+do_interrupts()
+{
+	local c before0 before1
+	before0=$(interrupts LOC 0)
+	before1=$(interrupts LOC 1)
+	taskset 1 "$honest" run clock-itimer > /dev/null || return 1
+	taskset 2 "$honest" run clock-itimer > /dev/null || return 1
+	[ "$(interrupts LOC 0)" -gt "$before0" ] || { echo "CPU 0's timer stands"; return 1; }
+	[ "$(interrupts LOC 1)" -gt "$before1" ] || { echo "CPU 1's timer stands"; return 1; }
+	for c in ERR MIS MCE SPU; do
+		[ "$(interrupts $c)" = 0 ] || { echo "$c is $(interrupts $c)"; return 1; }
+	done
+}
+
+# NMI backtraces bring "Call Trace", which so is no sign of trouble here.
+do_dmesg()
+{
+	local bad='WARNING:|BUG:|Oops|dazed and confused|general protection fault: |unchecked MSR'
+	bad="$bad|lockup|detected stall|rcu.*stall|hung task|Kernel panic|Bad page|unexpected NMI"
+	bad="$bad|Uhhuh|Tainted: G *[DW]|clocksource.*unstable"
+	! dmesg | grep -E "$bad"
+}
+
+work()
+{
+	"$honest" run --scale "$scale" | tee "$state/$when"
+	n=$(($(grep -c . "$state/$when") + 1))
+	! grep -q '^not ok' "$state/$when" || failed=1
+	step modules "modules load and unload, over and over"
+	step hotplug "CPU 1 goes offline and comes back under load"
+	step static_keys "a static key is switched under load"
+	step tracepoint "a tracepoint is switched on and records"
+	step function_tracer "the function tracer traces a few functions"
+	step kprobe "kprobes and kretprobes record"
+	step backtrace "NMIs of a backtrace reach both CPUs"
+	step interrupts "interrupts are counted, and none is spurious"
+	step dmesg "the kernel has nothing to complain about"
+}
+
+# Results without what may differ: why a test is skipped, and the times in it.
+results()
+{
+	grep -E '^(not )?ok ' "$1" | sed 's/ # SKIP.*/ # SKIP/; s/: .*//'
+}
+
+do_same_results()
+{
+	results "$state/before" > "$state/before.results"
+	results "$state/after" > "$state/after.results"
+	diff "$state/before.results" "$state/after.results"
+}
+
+do_same_recording()
+{
+	"$honest" compare "$state/recording"
+}
+
+do_no_violations()
+{
+	local status
+	status=$(vbhctl status -j) || { echo "$status"; return 1; }
+	echo "$status" | grep -q '"running": *true' || { echo "VBH does not run"; return 1; }
+	echo "$status" | grep -q '"violations": *0,*$' && return 0
+	echo "$status" | grep violations
+	vbhctl events | grep -vw noted | tail -n 3
+	return 1
+}
+
+mkdir -p "$state"
+case $when in
+before)
+	"$honest" record "$state/recording" || exit 1
+	work
+	;;
+after)
+	work
+	step same_results "the same tests gave the same results before VBH ran"
+	step same_recording "CPUID, faults and single steps are what they were"
+	step no_violations "VBH saw no violation in honest work"
+	;;
+*)
+	echo "usage: honest.sh before|after" >&2
+	exit 2
+	;;
+esac
+exit $failed

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What the guest's scripts share: TAP lines, loading and starting. Each claim is
+# a sentence; `claim` runs a command and the sentence is true if it succeeds.
+
+failures=0
+policy=/rig/policy.conf
+
+ok()
+{
+	echo "ok - $*"
+}
+
+not_ok()
+{
+	echo "not ok - $*"
+	failures=$((failures + 1))
+}
+
+# claim SENTENCE COMMAND...: what a failed command said follows as a comment.
+claim()
+{
+	local sentence=$1 output
+	shift
+	if output=$("$@" 2>&1); then
+		ok "$sentence"
+	else
+		not_ok "$sentence: $* gave $?"
+		echo "$output" | sed 's/^/# /'
+	fi
+}
+
+# The same for what has to fail.
+refuted()
+{
+	local sentence=$1 output
+	shift
+	if output=$("$@" 2>&1); then
+		not_ok "$sentence: $* succeeded"
+		echo "$output" | sed 's/^/# /'
+	else
+		ok "$sentence"
+	fi
+}
+
+# Runs a program that prints TAP lines itself.
+tap()
+{
+	"$@" || failures=$((failures + 1))
+}
+
+load_attacks()
+{
+	local address
+	address=$(grep ' kallsyms_lookup_name$' /proc/kallsyms | cut -d' ' -f1)
+	insmod /rig/vbh_attack.ko kallsyms=0x"$address"
+}
+
+start_vbh()
+{
+	vbhctl start --module /rig/vbh.ko --policy "${1:-$policy}"
+}
+
+# How many violations there have been.
+violations()
+{
+	vbhctl -j status | tr ',{' '\n\n' | sed -n 's/.*"violations": *\([0-9]*\).*/\1/p'
+}
+
+# The policy on stdout with each "deny" of memory and pins turned into rule $1.
+policy_with()
+{
+	sed "s/\"deny\"/\"$1\"/" "$policy"
+}
+
+# Everything onto CPU 0, interrupts as well: for what costs the other CPUs.
+stay_on_cpu_0()
+{
+	local irq
+	taskset -p 1 1 > /dev/null
+	taskset -p 1 $$ > /dev/null
+	for irq in /proc/irq/*/smp_affinity; do
+		echo 1 > "$irq"
+	done 2> /dev/null
+}
+
+# An end that needs no other CPU. Does not return.
+end_hard()
+{
+	printf '\nRIG-EXIT %d\n' "$failures"
+	stty -F /dev/console -echo 2> /dev/null
+	sleep 1
+	echo b > /proc/sysrq-trigger
+	sleep 60
+}
+
+# Debian's kernel prints little on the console; a test's oops less.
+echo 1 > /proc/sys/kernel/printk

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What VBH can't launch on: it says what is missing, and the kernel runs on. The
+# command line names what it has to say (vbh.refuse=WORD), or KVM is in use.
+
+. /rig/lib.sh
+load_attacks
+word=$(sed -n 's/.*vbh.refuse=\([^ ]*\).*/\1/p' /proc/cmdline)
+
+# The launch fails, and says the word.
+refused_for()
+{
+	start_vbh > /tmp/said 2>&1 && return 1
+	cat /tmp/said
+	grep -qi "$1" /tmp/said
+}
+
+if [ "$word" ]; then
+	claim "a launch without $word is refused, and says so" refused_for "$word"
+	tap attack honest -c 0
+	exit $((failures > 0))
+fi
+
+modprobe kvm_amd 2> /dev/null || modprobe kvm_intel
+vmholder &
+holder=$!
+sleep 1
+claim "KVM has a virtual machine" kill -0 $holder
+claim "a launch while KVM uses the processor is refused, and says so" refused_for kvm
+claim "and KVM's virtual machine is still there" kill -0 $holder
+kill $holder
+wait $holder 2> /dev/null
+rmmod kvm_amd kvm_intel 2> /dev/null
+claim "without KVM it starts" start_vbh
+tap attack deny -c 0 cr0-wp text-vmap
+claim "and stops" vbhctl stop
+exit $((failures > 0))
