@@ -30,22 +30,17 @@ static int compare(const void *a, const void *b)
 }
 
 /*
- * Ticks of one operation, the mean of the middle half of the rounds: that repeats,
- * while the least of them is luck with the kernel's free lists, and a timer tick
- * in a few does not move it.
+ * Ticks of one operation, the median of the rounds: the least of them is luck
+ * with the kernel's free lists, and a mean moves with a timer tick in a few.
  */
 static double per_op(const struct results *r, enum mode m, __u32 i)
 {
 	const struct result *res = &r->result[m][i];
 	__u64 sorted[ROUNDS_MAX];
-	double sum = 0;
-	__u32 k;
 
 	memcpy(sorted, res->ticks, sizeof(sorted));
 	qsort(sorted, res->rounds, sizeof(sorted[0]), compare);
-	for (k = res->rounds / 4; k < res->rounds - res->rounds / 4; k++)
-		sum += (double)sorted[k];
-	return sum / (res->rounds - 2 * (res->rounds / 4)) / workloads[i].n;
+	return (double)sorted[res->rounds / 2] / workloads[i].n;
 }
 
 __u64 exits_of(const __u64 *exits, enum vbh_exit kind)
@@ -86,7 +81,7 @@ static double forced_ticks(const struct results *r, enum mode m, __u32 i)
 	const __u64 *exits = r->result[m][i].least;
 
 	return ((double)exits[VBH_EXIT_CPUID] * exit_cost(r, m, BENCH_CPUID) +
-		(double)exits[VBH_EXIT_APIC] * exit_cost(r, m, BENCH_APIC)) / workloads[i].n;
+		(double)exits[VBH_EXIT_APIC] * exit_cost(r, m, BENCH_APIC)) / (workloads[i].n + 1);
 }
 
 static double overhead(const struct results *r, enum mode m, __u32 i)
@@ -112,7 +107,7 @@ static void report_workloads(FILE *out, const struct results *r, int *missed)
 	fprintf(out, "\n%-20s %33s %21s %18s\n", "Instructions each,", "", "forced exits in",
 		"overhead without");
 	fprintf(out, "%-20s %10s %11s %10s %10s %10s %9s %8s  budget: 0.1 %%\n",
-		"middle of the rounds", "stopped", "started", "sealed", "started", "sealed",
+		"median of the rounds", "stopped", "started", "sealed", "started", "sealed",
 		"started", "sealed");
 	for (__u32 i = 0; i < nr_workloads; i++) {
 		const struct workload *w = &workloads[i];
@@ -151,9 +146,9 @@ static void report_exits(FILE *out, const struct results *r)
 
 			fprintf(out, "%-20s %-8s ", m == STARTED ? workloads[i].name : "",
 				mode_name[m]);
-			print_exits(out, res->least, workloads[i].n);
+			print_exits(out, res->least, workloads[i].n + 1);
 			fprintf(out, "%-20s %-8s ", "", "");
-			print_exits(out, res->sum, (double)workloads[i].n * res->rounds);
+			print_exits(out, res->sum, (workloads[i].n + 1.0) * res->rounds);
 		}
 	}
 }
@@ -260,9 +255,9 @@ static void json_workload(FILE *out, const struct results *r, __u32 i)
 		if (m != STOPPED) {
 			fprintf(out, ",\"forced\":%.2f,\"overhead_percent\":%.4f,",
 				forced_ticks(r, m, i), overhead(r, m, i));
-			json_exits(out, "exits_least", res->least, w->n);
+			json_exits(out, "exits_least", res->least, w->n + 1);
 			fputc(',', out);
-			json_exits(out, "exits_mean", res->sum, (double)w->n * res->rounds);
+			json_exits(out, "exits_mean", res->sum, (w->n + 1.0) * res->rounds);
 		}
 		fputc('}', out);
 	}

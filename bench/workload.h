@@ -43,7 +43,7 @@ extern const __u32 nr_workloads;
 struct result {
 	__u32 rounds;
 	__u64 ticks[ROUNDS_MAX];	/* of a whole round */
-	__u64 least[VBH_NR_EXITS];	/* exits of the round that had the fewest */
+	__u64 least[VBH_NR_EXITS];	/* exits of the round that had the fewest, n + 1 times */
 	__u64 sum[VBH_NR_EXITS];	/* of all rounds */
 };
 

@@ -190,7 +190,7 @@ enum vbh_region_kind {
 	VBH_REGION_MODULE_RODATA,
 	VBH_REGION_TRAMPOLINE,		/* where a CPU starts after SIPI */
 	VBH_REGION_OTHER,
-	VBH_REGION_FTRACE,		/* ftrace's trampolines in use; a guest can't ask for it */
+	VBH_REGION_FTRACE,		/* ftrace's trampolines in use; likewise */
 	VBH_NR_REGION_KINDS,
 };
 
@@ -247,7 +247,7 @@ enum vbh_patch {
 	VBH_PATCH_BPF,		/* of the last two: calls to code outside of the known text */
 	VBH_PATCH_KPROBES,	/* text_poke to known text where no site is; never once sealed */
 	VBH_PATCH_LIVEPATCH,	/* kept for the driver, which decides by it what it lets load */
-	VBH_PATCH_MODULES,	/* text_poke to protected text not yet handed over; likewise never */
+	VBH_PATCH_MODULES,	/* text_poke to protected text not yet handed over; likewise */
 	VBH_NR_PATCHES,
 };
 
@@ -434,7 +434,7 @@ enum vbh_action {
 #define VBH_EVENT_F_TASK	(1u << 2)	/* pid and comm are valid */
 #define VBH_EVENT_F_GPA		(1u << 3)	/* gpa is valid */
 #define VBH_EVENT_F_UNDECODED	(1u << 4)	/* the instruction was not understood */
-#define VBH_EVENT_F_PATCH	(1u << 5)	/* it touched a patch site; gla is that in known text */
+#define VBH_EVENT_F_PATCH	(1u << 5)	/* it touched a patch site; gla is the text's */
 
 /* One record of the ring; 256 bytes, little-endian. */
 struct vbh_event {

@@ -43,10 +43,17 @@ tap attack deny -c 1 cr0-wp cr4-smep efer-nxe lstar idtr gdtr text-vmap rodata-d
 claim "the chain of events is whole" vbhctl events --verify
 claim "vbhctl lists them" vbhctl events -n 5
 
+pool_free()
+{
+	vbhctl -j status | awk -F '[:,]' '/"memory_free"/ { print $2 + 0 }'
+}
+
 rmmod vbh_attack
+free=$(pool_free)
 load_attacks
 tap attack deny -c 1 'module-*'
 claim "a module that is loaded under VBH is protected, and can go" rmmod vbh_attack
+claim "and the second stage is merged again where it was" [ "$(pool_free)" = "$free" ]
 load_attacks
 
 claim "VBH stops" vbhctl stop

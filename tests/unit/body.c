@@ -116,6 +116,8 @@ void host_flush(struct vbh_guest *guest)
 	(void)guest;
 	assert_locked();
 	body->flushes++;
+	if (body->at_flush)
+		body->at_flush();
 }
 
 void *host_alloc_page(struct vbh_guest *guest)

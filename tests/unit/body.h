@@ -59,6 +59,7 @@ struct body {
 	u32 updates;		/* calls of host_stage2_update() */
 	u32 fail_update;	/* the number of the one that has no memory; 0: none */
 	u32 flushes;
+	void (*at_flush)(void);	/* what another CPU does just before it takes effect */
 	void *page[BODY_ALLOC];		/* what host_alloc_page() gave */
 	u32 nr_pages;
 	u32 max_pages;		/* how many there are */

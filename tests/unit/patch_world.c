@@ -254,8 +254,9 @@ bool text_poke_bp(u64 gva, const void *bytes, u32 n)
 {
 	static const u8 int3 = 0xcc;
 
-	return poke(0, gva, &int3, 1) && (n == 1 || poke(0, gva + 1, (const u8 *)bytes + 1, n - 1)) &&
-	       poke(0, gva, bytes, 1);
+	const u8 *tail = (const u8 *)bytes + 1;
+
+	return poke(0, gva, &int3, 1) && poke(0, gva + 1, tail, n - 1) && poke(0, gva, bytes, 1);
 }
 
 bool patch_call(u64 gva, u64 to)

@@ -431,6 +431,31 @@ static void a_kprobe_comes_by_text_poke_and_before_the_seal(void **state)
 	assert_false(text_poke_at(KTEXT + 0x100 - 0x20, nop5));
 }
 
+static void a_long_rep_does_not_run_on_into_a_site(void **state)
+{
+	u64 gva = KTEXT + J5X - 0x64;
+	struct vbh_access a = { .want = VBH_W };
+	u32 exits = 0;
+
+	(void)state;
+	/* rep movsq, which in one exit could reach the end of the page */
+	memcpy(body->mem + AT_CODE, "\xf3\x48\xa5", 3);
+	memset(body->mem + SOURCE, 0x66, 0x100);
+	body_set(0, VBH_REG_CR3, AT_POKING_CR3);
+	body_map(AT_POKING_CR3, POKE, KTEXT_GPA + 0x1000);
+	body_set(0, VBH_REG_RDI, POKE + (gva & 4095));
+	body_set(0, VBH_REG_RSI, SOURCE);
+	body_set(0, VBH_REG_RCX, 13);
+	do {
+		a.gpa = KTEXT_GPA + 0x1000 + (body_get(0, VBH_REG_RDI) & 4095);
+		exits++;
+	} while (core_memory(&body->vcpu[0], &a) == VBH_DONE);
+	assert_int_equal(exits, 2);
+	assert_stands(KTEXT + J5X, nop5, 5);
+	assert_int_equal(*text(gva + 63), 0x66);
+	assert_int_equal(body_get(0, VBH_REG_RCX), 13 - 8);
+}
+
 #define T(name)	cmocka_unit_test_setup_teardown(name, setup_sealed, body_teardown)
 #define T_OPEN(name) cmocka_unit_test_setup_teardown(name, setup, body_teardown)
 
@@ -458,6 +483,7 @@ int main(void)
 		T(a_refused_rep_leaves_the_registers),
 		T(what_is_denied_by_policy_stays),
 		T_OPEN(while_open_a_policy_holds_too),
+		T_OPEN(a_long_rep_does_not_run_on_into_a_site),
 		T_OPEN(a_kprobe_comes_by_text_poke_and_before_the_seal),
 	};
 

@@ -68,13 +68,12 @@ static void a_plain_return_will_do(void **state)
 }
 
 /* Every single bit of it, but for the pointer to its ftrace_ops and what is behind. */
-static void no_bit_of_a_trampoline_may_differ(void **state)
+static void check_bits(bool regs)
 {
-	u32 len = FC_END - FC + 5, bit;
+	u32 len = (regs ? FR_END - FR : FC_END - FC) + 5, bit;
 
-	(void)state;
 	/* No other function is one bit away. */
-	make_trampoline(TRAMP, TRAMP_GPA, false, MOD + MF1);
+	make_trampoline(TRAMP, TRAMP_GPA, regs, MOD + MF1);
 	for (bit = 0; bit < len * 8; bit++) {
 		body->mem[TRAMP_GPA + bit / 8] ^= 1 << bit % 8;
 		assert_false(patch_call(KTEXT + F1, TRAMP));
@@ -83,6 +82,43 @@ static void no_bit_of_a_trampoline_may_differ(void **state)
 	}
 	memset(body->mem + TRAMP_GPA + len, 0xff, 8);
 	assert_true(patch_call(KTEXT + F1, TRAMP));
+	stop_calling(KTEXT + F1);
+}
+
+static void no_bit_of_a_trampoline_may_differ(void **state)
+{
+	(void)state;
+	check_bits(false);
+	check_bits(true);
+}
+
+static void change_it(void)
+{
+	body->mem[TRAMP_GPA + 1] ^= 1;
+	body->at_flush = NULL;
+}
+
+static void changed_while_it_is_protected_it_is_refused(void **state)
+{
+	(void)state;
+	body->at_flush = change_it;
+	assert_false(patch_call(KTEXT + F1, TRAMP));
+	assert_false(tramp_protected());
+	assert_int_equal(live(), 0);
+}
+
+static void writing_the_same_call_again_counts_nothing(void **state)
+{
+	u8 call5[5];
+
+	(void)state;
+	insn_to(call5, 0xe8, KTEXT + F1, TRAMP);
+	assert_true(patch_call(KTEXT + F1, TRAMP));
+	assert_true(poke(0, KTEXT + F1, call5, 5));
+	assert_true(poke(0, KTEXT + F1, call5, 1));
+	assert_true(tramp_protected());
+	stop_calling(KTEXT + F1);
+	assert_false(tramp_protected());
 }
 
 static void a_copy_elsewhere_is_none(void **state)
@@ -200,6 +236,8 @@ static void unknown_code_is_called_only_where_policy_says(void **state)
 	assert_true(patch_call(KTEXT + F2, BPF));
 	assert_true(patch_call(KTEXT + C1, BPF));
 	assert_false(patch_call(KTEXT + C1, KTEXT + F1 + 1));
+	assert_false(patch_call(KTEXT + F2, KTEXT + F3));
+	assert_false(patch_call(KTEXT + F2, KTEXT + 0x1000));
 	stop_calling(KTEXT + F1);
 	/* Not into what is known, beside its entry. */
 	make_trampoline(TRAMP, TRAMP_GPA, false, KTEXT + NOTRACE);
@@ -219,6 +257,8 @@ int main(void)
 		T(one_with_registers_is_known_too),
 		T(a_plain_return_will_do),
 		T(no_bit_of_a_trampoline_may_differ),
+		T(changed_while_it_is_protected_it_is_refused),
+		T(writing_the_same_call_again_counts_nothing),
 		T(a_copy_elsewhere_is_none),
 		T(changed_between_tail_and_first_byte_it_is_refused),
 		T(a_live_trampoline_changes_in_its_call_only),

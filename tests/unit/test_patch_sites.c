@@ -63,14 +63,20 @@ static void sites_do_not_overlap(void **state)
 	assert_int_equal(hand_over(VBH_SITE_JUMP, 2, FREE + 4, FREE + 0x20), -EINVAL);
 }
 
+/* The site s is refused for one field alone. */
+#define REFUSED(field, value)					\
+	do {							\
+		struct vbh_site t = s;				\
+		t.field = (value);				\
+		assert_int_equal(batch(&t, 1), -EINVAL);	\
+	} while (0)
+
 static void a_malformed_site_is_not_taken(void **state)
 {
 	struct vbh_site s = { .addr = FREE, .kind = VBH_SITE_CALL, .len = 5 };
 
 	(void)state;
 	memcpy(text(FREE), nop5, 5);
-#define REFUSED(field, value) do { struct vbh_site t = s; t.field = (value); \
-	assert_int_equal(batch(&t, 1), -EINVAL); } while (0)
 	REFUSED(kind, 0);
 	REFUSED(kind, VBH_NR_SITE_KINDS);
 	REFUSED(len, 2);
@@ -219,6 +225,20 @@ static void nothing_is_handed_over_after_the_seal(void **state)
 	assert_false(patch_call(KTEXT + C1, FREE));
 }
 
+static s64 tell_ftrace(const struct vbh_ftrace *f)
+{
+	body->guest.patch.ftrace.size = 0;
+	memcpy(body->mem + AT_REQUEST, f, sizeof(*f));
+	return call(VBH_HC_FTRACE, AT_REQUEST, sizeof(*f), 0);
+}
+
+#define WRONG(field, value)					\
+	do {							\
+		f = good;					\
+		f.field = (value);				\
+		assert_int_equal(tell_ftrace(&f), -EINVAL);	\
+	} while (0)
+
 static void ftraces_callers_are_told_once_and_fit_the_text(void **state)
 {
 	struct vbh_ftrace good, f;
@@ -227,9 +247,6 @@ static void ftraces_callers_are_told_once_and_fit_the_text(void **state)
 	good = body->guest.patch.ftrace;
 	memcpy(body->mem + AT_REQUEST, &good, sizeof(good));
 	assert_int_equal(call(VBH_HC_FTRACE, AT_REQUEST, sizeof(good), 0), -EEXIST);
-#define WRONG(field, value) do { f = good; f.field = (value); \
-	body->guest.patch.ftrace.size = 0; memcpy(body->mem + AT_REQUEST, &f, sizeof(f)); \
-	assert_int_equal(call(VBH_HC_FTRACE, AT_REQUEST, sizeof(f), 0), -EINVAL); } while (0)
 	WRONG(size, 0);
 	WRONG(ret_size, 0);
 	WRONG(ret_size, 6);

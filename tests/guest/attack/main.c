@@ -135,7 +135,9 @@ static ssize_t run_write(struct file *file, const char __user *buf, size_t len, 
 	if (!attack)
 		return -ENOENT;
 
-	mutex_lock(&run_mutex);
+	/* An attempt that oopsed holds it for ever: the next ones must not wait. */
+	if (!mutex_trylock(&run_mutex))
+		return -EBUSY;
 	memset(&last, 0, sizeof(last));
 	last.attack = attack;
 	last.ops = 1;
@@ -154,7 +156,8 @@ static int run_show(struct seq_file *m, void *v)
 	};
 	const struct vbh_event *w = &last.want;
 
-	mutex_lock(&run_mutex);
+	if (!mutex_trylock(&run_mutex))
+		return -EBUSY;
 	if (last.attack) {
 		seq_printf(m, "name=%s\noutcome=%s\nvector=%d\nret=%ld\nops=%u\n",
 			   last.attack->name, outcomes[last.outcome], last.vector,

@@ -63,8 +63,9 @@ static int switches(int scale)
 	CHECK(fd >= 0 && clock >= 0, "no counter: %s", strerror(errno));
 	ioctl(fd, PERF_EVENT_IOC_ENABLE, 0);
 	ioctl(clock, PERF_EVENT_IOC_ENABLE, 0);
+	/* Long: a timer that expires before the task has gone to sleep makes no switch. */
 	for (i = 0; i < 10 * scale; i++)
-		usleep(1000);
+		usleep(50000);
 	n = value(fd);
 	ns = value(clock);
 	t = now_ns() - t;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The instructions of VMX and SVM, and hypercalls, from ring 3. A processor
- * without the feature raises #UD, that is SIGILL; nothing else may be seen.
+ * without the feature raises #UD, that is SIGILL. Of SVM's, #GP may be seen as
+ * well: with SVM on, the processor checks CPL before anybody could intercept.
  */
 #define _GNU_SOURCE
 #include <sched.h>
@@ -20,6 +21,7 @@ struct ring3 {
 	void (*fn)(void);
 	uint16_t kind;		/* of the event, if the instruction exits */
 	bool hypercall;
+	bool svm;
 };
 
 static sigjmp_buf back;
@@ -65,15 +67,21 @@ RING3(skinit, "skinit", "a" (0))
 RING3(invlpga, "invlpga", "a" (0), "c" (0))
 RING3(getsec, "getsec", "a" (0))
 
-#define ROW(name)	{ "ring3-" #name, do_##name, VBH_KIND_VIRT_INSN, false }
+#define ROW(name)	{ "ring3-" #name, do_##name, VBH_KIND_VIRT_INSN, false, false }
+#define SVM(name)	{ "ring3-" #name, do_##name, VBH_KIND_VIRT_INSN, false, true }
 
 static const struct ring3 table[] = {
-	{ "ring3-vmcall", do_vmcall, VBH_KIND_HYPERCALL, true },
-	{ "ring3-vmmcall", do_vmmcall, VBH_KIND_HYPERCALL, true },
+	{ "ring3-vmcall", do_vmcall, VBH_KIND_HYPERCALL, true, false },
+	{ "ring3-vmmcall", do_vmmcall, VBH_KIND_HYPERCALL, true, false },
 	ROW(vmxon), ROW(vmxoff), ROW(vmclear), ROW(vmptrld), ROW(vmptrst), ROW(vmread),
-	ROW(vmwrite), ROW(vmlaunch), ROW(vmresume), ROW(invept), ROW(invvpid), ROW(vmrun),
-	ROW(vmload), ROW(vmsave), ROW(stgi), ROW(clgi), ROW(skinit), ROW(invlpga), ROW(getsec),
+	ROW(vmwrite), ROW(vmlaunch), ROW(vmresume), ROW(invept), ROW(invvpid), ROW(getsec),
+	SVM(vmrun), SVM(vmload), SVM(vmsave), SVM(stgi), SVM(clgi), SVM(skinit), SVM(invlpga),
 };
+
+bool ring3_is_svm(const struct ring3 *r)
+{
+	return r->svm;
+}
 
 bool ring3_attack(unsigned int i, struct attack *a)
 {
