@@ -30,13 +30,21 @@ int sites_policy(const struct vbh_policy *policy, struct vbh_why *why)
 			return vbh_fail(why, err, "patching %d, mode %u: %ld",
 					i, allowed[i], err);
 	}
-	return kernel_text ? kernel_sites_find(why) : 0;
+	if (!kernel_text)
+		return 0;
+	err = kprobes_find(why);
+	return err ?: kernel_sites_find(why);
 }
 
 bool sites_allowed(enum vbh_patch kind)
 {
 	return allowed[kind] & (vbh_state() == VBH_STATE_OPEN ?
 				VBH_PATCH_OPEN : VBH_PATCH_SEALED);
+}
+
+bool sites_allowed_sealed(enum vbh_patch kind)
+{
+	return !kernel_text || allowed[kind] & VBH_PATCH_SEALED;
 }
 
 /* The kernel's text is one run of physical pages, a module's are many. */

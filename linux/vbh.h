@@ -147,6 +147,16 @@ int sites_kernel(struct vbh_why *why);
 int sites_module(const struct module *mod, u32 tag);
 /* Does the policy allow it in the state that VBH is in? */
 bool sites_allowed(enum vbh_patch kind);
+/* And once it is sealed? Without protected kernel text everything is. */
+bool sites_allowed_sealed(enum vbh_patch kind);
+
+/* kprobes.c. Locked. */
+
+int kprobes_find(struct vbh_why *why);
+/* From now on no kprobe gets armed. -EBUSY: one is. */
+int kprobes_disarm(void);
+/* Take that back, if it was done. */
+void kprobes_rearm(void);
 
 /* policy.c */
 

@@ -101,7 +101,13 @@ load &
 claim "kprobes work before the seal" kprobes
 claim "modules load and unload, Debian's test of static keys among them" modules
 claim "a module with sites of its own is loaded" modprobe nf_conntrack
+echo 'p:vbh/inside vfs_read+12' > $tracing/kprobe_events
+echo 1 > $tracing/events/vbh/enable
+refuted "VBH is not sealed over a kprobe, which could not go any more" vbhctl seal
+echo 0 > $tracing/events/vbh/enable
 claim "VBH can be sealed" vbhctl seal
+claim "a kprobe that is enabled after the seal harms nothing" \
+	sh -c "echo 1 > $tracing/events/vbh/enable && ls / && echo 0 > $tracing/events/vbh/enable"
 claim "a static key is toggled" switch $schedstats
 for e in sched/sched_switch kmem/kmalloc irq/irq_handler_entry; do
 	claim "the event $e is switched" event $e
