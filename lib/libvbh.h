@@ -115,6 +115,7 @@ enum vbh_names {
 	VBH_NAMES_STATE,	/* enum vbh_state */
 	VBH_NAMES_BODY,		/* enum vbh_body */
 	VBH_NAMES_PATCHING,	/* enum vbh_patching */
+	VBH_NAMES_PATCH,	/* enum vbh_patch */
 	VBH_NAMES_HYPERCALL,	/* number - VBH_HC_BASE */
 	VBH_NAMES_FEATURE,	/* VBH_FEAT_*, by bit number */
 	VBH_NAMES_EVENT_FLAG,	/* VBH_EVENT_F_*, by bit number */

@@ -100,8 +100,19 @@ static const struct vbh_name bodies[] = {
 };
 
 static const struct vbh_name patchings[] = {
+	{ VBH_PATCHING_ALLOW, "allow" },
+	{ VBH_PATCHING_UNTIL_SEAL, "until-seal" },
 	{ VBH_PATCHING_DENY, "deny" },
-	{ VBH_PATCHING_TEXT_POKE, "text_poke" },
+};
+
+static const struct vbh_name patches[] = {
+	{ VBH_PATCH_JUMP_LABELS, "jump_labels" },
+	{ VBH_PATCH_STATIC_CALLS, "static_calls" },
+	{ VBH_PATCH_FTRACE, "ftrace" },
+	{ VBH_PATCH_BPF, "bpf" },
+	{ VBH_PATCH_KPROBES, "kprobes" },
+	{ VBH_PATCH_LIVEPATCH, "livepatch" },
+	{ VBH_PATCH_MODULES, "modules" },
 };
 
 static const struct vbh_name hypercalls[] = {
@@ -222,6 +233,7 @@ static const struct {
 	[VBH_NAMES_STATE] = TABLE(states),
 	[VBH_NAMES_BODY] = TABLE(bodies),
 	[VBH_NAMES_PATCHING] = TABLE(patchings),
+	[VBH_NAMES_PATCH] = TABLE(patches),
 	[VBH_NAMES_HYPERCALL] = TABLE(hypercalls),
 	[VBH_NAMES_FEATURE] = TABLE(features),
 	[VBH_NAMES_EVENT_FLAG] = TABLE(event_flags),
@@ -238,6 +250,7 @@ COMPLETE(exits, VBH_NR_EXITS);
 COMPLETE(regions, VBH_NR_REGION_KINDS - 1);
 COMPLETE(dtrs, VBH_NR_DTR);
 COMPLETE(hypercalls, VBH_HC_NR);
+COMPLETE(patches, VBH_NR_PATCHES);
 
 const struct vbh_name *vbh_names(enum vbh_names table, size_t *n)
 {

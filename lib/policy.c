@@ -164,6 +164,23 @@ static int read_byte(struct loader *l, const config_setting_t *s, const struct k
 	return err;
 }
 
+/*
+ * When the kernel may patch itself in one of its ways. A kprobe may stand at any
+ * instruction, so that nothing could tell it from an attack once sealed.
+ */
+static int read_patching(struct loader *l, const config_setting_t *s, const struct key *key)
+{
+	uint32_t value = 0;
+	int err = read_name(l, s, VBH_NAMES_PATCHING, &value);
+
+	if (!err && value == VBH_PATCHING_ALLOW &&
+	    key->offset == offsetof(struct vbh_policy, patching[VBH_PATCH_KPROBES]))
+		err = refuse(l, s, "can't be allowed after the seal: write \"until-seal\" or \"deny\"");
+	if (!err)
+		*(__u8 *)field(l, key->offset) = (__u8)value;
+	return err;
+}
+
 /* A whole number: as unsigned, as many bits as it was written with. */
 static int read_number(struct loader *l, const config_setting_t *s, uint64_t *value)
 {
@@ -422,10 +439,33 @@ static const struct key efer_keys[] = {
 	RULE("rule", efer_rule),
 };
 
+#define PATCHING(n, kind) { n, read_patching, OFF(patching[kind]) }
+
+static const struct key patching_keys[] = {
+	PATCHING("jump_labels", VBH_PATCH_JUMP_LABELS),
+	PATCHING("static_calls", VBH_PATCH_STATIC_CALLS),
+	PATCHING("ftrace", VBH_PATCH_FTRACE),
+	PATCHING("bpf", VBH_PATCH_BPF),
+	PATCHING("kprobes", VBH_PATCH_KPROBES),
+	PATCHING("livepatch", VBH_PATCH_LIVEPATCH),
+	PATCHING("modules", VBH_PATCH_MODULES),
+};
+
+/* What is left out. Less would break a kernel that does not expect it. */
+static const __u8 patching_defaults[VBH_NR_PATCHES] = {
+	[VBH_PATCH_JUMP_LABELS] = VBH_PATCHING_ALLOW,
+	[VBH_PATCH_STATIC_CALLS] = VBH_PATCHING_ALLOW,
+	[VBH_PATCH_FTRACE] = VBH_PATCHING_ALLOW,
+	[VBH_PATCH_BPF] = VBH_PATCHING_ALLOW,
+	[VBH_PATCH_KPROBES] = VBH_PATCHING_UNTIL_SEAL,
+	[VBH_PATCH_LIVEPATCH] = VBH_PATCHING_UNTIL_SEAL,
+	[VBH_PATCH_MODULES] = VBH_PATCHING_UNTIL_SEAL,
+};
+
 static const struct key root_keys[] = {
 	{ "ring_records", read_ring_records, OFF(ring_records) },
 	{ "key_hash", read_key_hash, OFF(key_hash) },
-	{ "patching", read_byte, OFF(patching), VBH_NAMES_PATCHING },
+	{ "patching", read_group, KEYS(patching_keys) },
 	{ "regions", read_group, KEYS(region_keys) },
 	{ "violations", read_group, KEYS(violation_keys) },
 	{ "cr0", read_full_group, KEYS(cr0_keys) },
@@ -463,6 +503,7 @@ int vbh_policy_load(const char *path, struct vbh_policy *policy, char *err_text,
 	err = policy_scan(&l.err, text);
 	if (!err) {
 		l.policy.size = sizeof(l.policy);
+		memcpy(l.policy.patching, patching_defaults, sizeof(patching_defaults));
 		config_init(&config);
 		err = parse(&l, &config, text);
 		config_destroy(&config);

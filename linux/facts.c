@@ -51,6 +51,8 @@ static const struct {
 
 typedef unsigned long (*lookup_fn)(const char *name);
 
+static lookup_fn lookup;
+
 static lookup_fn find_lookup(void)
 {
 	struct kprobe probe = {
@@ -68,7 +70,6 @@ static lookup_fn find_lookup(void)
 
 int facts_find(struct vbh_why *why)
 {
-	lookup_fn lookup;
 	int i;
 
 	if (syms.found)
@@ -87,6 +88,17 @@ int facts_find(struct vbh_why *why)
 	}
 	syms.found = true;
 	return 0;
+}
+
+unsigned long facts_symbol(const char *name)
+{
+	return lookup(name);
+}
+
+void facts_text(unsigned long *start, unsigned long *end)
+{
+	*start = PAGE_ALIGN(syms.stext);
+	*end = PAGE_ALIGN(syms.etext);
 }
 
 struct span {
@@ -172,6 +184,7 @@ static int emit_trampoline(vbh_range_fn fn, void *ctx)
 
 int facts_kernel(vbh_range_fn fn, void *ctx)
 {
+	unsigned long start, end;
 	int err;
 
 	/*
@@ -179,8 +192,8 @@ int facts_kernel(vbh_range_fn fn, void *ctx)
 	 * one; mark_rodata_ro() frees the pages from there to rodata, and
 	 * those from the end of rodata to the data.
 	 */
-	err = emit(fn, ctx, VBH_REGION_KERNEL_TEXT, PAGE_ALIGN(syms.stext),
-		   PAGE_ALIGN(syms.etext));
+	facts_text(&start, &end);
+	err = emit(fn, ctx, VBH_REGION_KERNEL_TEXT, start, end);
 	if (!err)
 		err = emit_rodata(fn, ctx);
 	if (!err)

@@ -99,6 +99,7 @@ static int stop_native(void)
 	if (err)
 		return err;
 	modules_stop();
+	kprobes_rearm();
 	set_mode(VBH_OFF);
 	module_put(THIS_MODULE);
 	return 0;
@@ -168,10 +169,18 @@ int vbh_seal(void)
 
 	if (vbh_mode == VBH_OFF)
 		return -ENODEV;
+	if (vbh_state() == VBH_STATE_OPEN &&
+	    !sites_allowed_sealed(VBH_PATCH_KPROBES)) {
+		err = kprobes_disarm();
+		if (err)
+			return err;
+	}
 	modules_hold();
 	err = vbh_hypercall(VBH_HC_SEAL, 0, 0, 0, 0);
-	if (err && err != -EALREADY)
+	if (err && err != -EALREADY) {
 		modules_release();
+		kprobes_rearm();
+	}
 	if (!err)
 		pr_info("sealed\n");
 	return err;

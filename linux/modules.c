@@ -2,8 +2,9 @@
 /*
  * Text and constants of modules. A module is protected when it has become live:
  * by then relocations, ftrace, jump labels and its own init are through, and
- * its pages are final. When it goes, its regions go first; after the seal
- * nothing protected can go, so every protected module is held.
+ * its pages are final but for its patch sites, which are handed over then. When
+ * it goes, its regions go first; after the seal nothing protected can go, so
+ * every protected module is held. Whether one may come at all is policy.
  *
  * The list is under vbh_mutex.
  */
@@ -86,6 +87,18 @@ static void forget(struct guarded *g)
 	kfree(g);
 }
 
+static void unprotect(struct guarded *g)
+{
+	long err = 0;
+
+	if (g->regions)
+		err = vbh_hypercall(VBH_HC_REGION_DEL, g->tag, 0, 0, 0);
+	if (err)
+		pr_crit("the pages of module %s stay protected: %ld\n",
+			g->mod->name, err);
+	forget(g);
+}
+
 static int protect(struct module *mod)
 {
 	struct region_batch batch;
@@ -110,21 +123,11 @@ static int protect(struct module *mod)
 	if (!err)
 		err = region_batch_end(&batch, add_module(&batch, mod));
 	g->regions = batch.sent;
+	if (!err)
+		err = sites_module(mod, g->tag);
 	if (err)
-		forget(g);
+		unprotect(g);
 	return err;
-}
-
-static void unprotect(struct guarded *g)
-{
-	long err = 0;
-
-	if (g->regions)
-		err = vbh_hypercall(VBH_HC_REGION_DEL, g->tag, 0, 0, 0);
-	if (err)
-		pr_crit("the pages of module %s stay protected: %ld\n",
-			g->mod->name, err);
-	forget(g);
 }
 
 static int hold(struct guarded *g)
@@ -137,20 +140,40 @@ static int hold(struct guarded *g)
 	return 0;
 }
 
+/*
+ * What may be patched in a module can be told only before the seal. If the
+ * policy lets one in later, its text can't be protected from the kernel itself.
+ */
 static void module_live(struct module *mod)
 {
-	int err = protect(mod);
+	int err;
 
+	if (vbh_state() != VBH_STATE_OPEN) {
+		pr_warn("module %s came after the seal: it is not protected\n",
+			mod->name);
+		return;
+	}
+	err = protect(mod);
 	if (err)
 		pr_err("module %s is not protected: %d\n", mod->name, err);
-	else if (vbh_state() != VBH_STATE_OPEN && hold(find(mod)))
-		pr_err("module %s can't be held\n", mod->name);
 }
 
-static int refuse_kvm(const struct module *mod)
+static int refuse(const struct module *mod, int err, const char *why)
 {
-	pr_warn("%s can't be used while VBH runs: not loaded\n", mod->name);
-	return notifier_from_errno(-EBUSY);
+	pr_warn("%s %s: not loaded\n", mod->name, why);
+	return notifier_from_errno(err);
+}
+
+static int module_coming(const struct module *mod)
+{
+	if (vbh_mode == VBH_NATIVE && machine_kvm_name(mod))
+		return refuse(mod, -EBUSY, "can't be used while VBH runs");
+	if (!sites_allowed(VBH_PATCH_MODULES))
+		return refuse(mod, -EPERM, "is a module, which VBH's policy denies now");
+	if (is_livepatch_module((struct module *)mod) &&
+	    !sites_allowed(VBH_PATCH_LIVEPATCH))
+		return refuse(mod, -EPERM, "is a livepatch, which VBH's policy denies now");
+	return NOTIFY_DONE;
 }
 
 static int module_event(struct notifier_block *nb, unsigned long state,
@@ -171,9 +194,8 @@ static int module_event(struct notifier_block *nb, unsigned long state,
 		module_live(mod);
 	else if (state == MODULE_STATE_GOING && g)
 		unprotect(g);
-	else if (state == MODULE_STATE_COMING && vbh_mode == VBH_NATIVE &&
-		 machine_kvm_name(mod))
-		ret = refuse_kvm(mod);
+	else if (state == MODULE_STATE_COMING)
+		ret = module_coming(mod);
 	mutex_unlock(&vbh_mutex);
 	return ret;
 }

@@ -50,6 +50,21 @@ static int check_rules(const struct vbh_policy *p, struct vbh_why *why)
 	return 0;
 }
 
+static int check_patching(const struct vbh_policy *p, struct vbh_why *why)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(p->patching); i++)
+		if (p->patching[i] != VBH_PATCHING_DENY &&
+		    ((p->patching[i] != VBH_PATCHING_UNTIL_SEAL &&
+		      p->patching[i] != VBH_PATCHING_ALLOW) ||
+		     i >= VBH_NR_PATCHES))
+			return vbh_fail(why, -EINVAL,
+					"policy: patching[%d] is %u", i,
+					p->patching[i]);
+	return 0;
+}
+
 static int check_msrs(const struct vbh_policy *p, struct vbh_why *why)
 {
 	const struct vbh_policy_msr *m;
@@ -80,12 +95,13 @@ int policy_check(const struct vbh_policy *p, struct vbh_why *why)
 		return vbh_fail(why, -EINVAL,
 				"policy: a ring of %u records; a power of two from %u to %u",
 				p->ring_records, RING_FEWEST, RING_MOST);
-	if (p->patching > VBH_PATCHING_TEXT_POKE || p->has_key > 1 ||
-	    memchr_inv(p->reserved, 0, sizeof(p->reserved)))
+	if (p->has_key > 1 || memchr_inv(p->reserved, 0, sizeof(p->reserved)))
 		return vbh_fail(why, -EINVAL,
-				"policy: patching is %u, has_key %u, or a reserved field is set",
-				p->patching, p->has_key);
+				"policy: has_key is %u, or a reserved field is set",
+				p->has_key);
 	err = check_rules(p, why);
+	if (!err)
+		err = check_patching(p, why);
 	return err ?: check_msrs(p, why);
 }
 
@@ -134,7 +150,10 @@ static int apply_regions(const struct vbh_policy *p, struct vbh_why *why)
 				       facts_kernel(region_batch_add, &batch));
 	if (err)
 		return vbh_fail(why, err, "regions of the kernel: %d", err);
-	return modules_start(why);
+	err = sites_policy(p, why);
+	if (!err)
+		err = sites_kernel(why);
+	return err ?: modules_start(why);
 }
 
 /* Pins are sent one by one, so that a refusal can name the one it is about. */

@@ -20,12 +20,10 @@ static const u32 kind_rights[VBH_NR_REGION_KINDS] = {
 };
 
 static u8 kind_rule[VBH_NR_REGION_KINDS];
-static bool patchable;
 
 void region_policy(const struct vbh_policy *policy)
 {
 	memcpy(kind_rule, policy->region_rule, sizeof(kind_rule));
-	patchable = policy->patching == VBH_PATCHING_TEXT_POKE;
 }
 
 int region_batch_begin(struct region_batch *batch, u32 tag)
@@ -54,10 +52,8 @@ static int flush(struct region_batch *batch)
 
 static u8 kind_flags(enum vbh_region_kind kind)
 {
-	bool text = kind == VBH_REGION_KERNEL_TEXT ||
-		    kind == VBH_REGION_MODULE_TEXT;
-
-	return text && patchable ? VBH_REGION_F_PATCHABLE : 0;
+	return kind == VBH_REGION_KERNEL_TEXT || kind == VBH_REGION_MODULE_TEXT ?
+	       VBH_REGION_F_PATCHABLE : 0;
 }
 
 int region_batch_add(void *ctx, enum vbh_region_kind kind, u64 gpa, u64 len)

@@ -55,6 +55,10 @@ int facts_find(struct vbh_why *why);
 /* Call fn for each range of the kernel image; stops at the first non-zero. */
 int facts_kernel(vbh_range_fn fn, void *ctx);
 void facts_fill(struct vbh_facts *facts);
+/* After facts_find(): the address of a symbol, or 0. */
+unsigned long facts_symbol(const char *name);
+/* The kernel's text, in whole pages. */
+void facts_text(unsigned long *start, unsigned long *end);
 /* Page number of the code where a CPU starts after SIPI. */
 u32 facts_sipi_page(void);
 /* The list of all modules, and module_mutex, which protects it. */
@@ -120,7 +124,7 @@ struct region_batch {
 	bool sent;		/* the hypervisor has regions with that tag */
 };
 
-/* The rules and the patching mode for every batch from now on. Locked. */
+/* The rules for every batch from now on. Locked. */
 void region_policy(const struct vbh_policy *policy);
 int region_batch_begin(struct region_batch *batch, u32 tag);
 /* A vbh_range_fn; kinds without a rule are left out. */
@@ -129,6 +133,30 @@ int region_batch_add(void *batch, enum vbh_region_kind kind, u64 gpa, u64 len);
 int region_batch_end(struct region_batch *batch, int err);
 #define REGION_TAG_KERNEL	1u
 #define REGION_TAG_MODULES	2u	/* and above */
+
+/* sites.c: what the kernel may patch in its own text. Locked. */
+
+/*
+ * The policy for all that follows. Without protected kernel text there are no
+ * sites, and nothing below does anything.
+ */
+int sites_policy(const struct vbh_policy *policy, struct vbh_why *why);
+/* Hand over what may be patched in the kernel; its regions are there already. */
+int sites_kernel(struct vbh_why *why);
+/* The same for a module that is live; its regions have that tag. */
+int sites_module(const struct module *mod, u32 tag);
+/* Does the policy allow it in the state that VBH is in? */
+bool sites_allowed(enum vbh_patch kind);
+/* And once it is sealed? Without protected kernel text everything is. */
+bool sites_allowed_sealed(enum vbh_patch kind);
+
+/* kprobes.c. Locked. */
+
+int kprobes_find(struct vbh_why *why);
+/* From now on no kprobe gets armed. -EBUSY: one is. */
+int kprobes_disarm(void);
+/* Take that back, if it was done. */
+void kprobes_rearm(void);
 
 /* policy.c */
 

@@ -54,6 +54,7 @@ static json_t *json_msrs(const struct vbh_policy *p)
 static int print_policy_json(const char *path, const struct vbh_policy *p)
 {
 	json_t *regions = json_object(), *kinds = json_object(), *dtrs = json_object();
+	json_t *patching = json_object();
 	uint32_t i;
 
 	for (i = VBH_REGION_KERNEL_TEXT; i < VBH_REGION_OTHER; i++)
@@ -66,10 +67,13 @@ static int print_policy_json(const char *path, const struct vbh_policy *p)
 						      VBH_RULE_DENY));
 	for (i = 0; i < VBH_NR_DTR; i++)
 		json_object_set_new(dtrs, vbh_name(VBH_NAMES_DTR, i), json_rule(p->dtr_rule[i]));
+	for (i = 0; i < VBH_NR_PATCHES; i++)
+		json_object_set_new(patching, vbh_name(VBH_NAMES_PATCH, i),
+				    json_name(VBH_NAMES_PATCHING, p->patching[i]));
 	return print_json(json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"file", path, "ring_records", p->ring_records ? p->ring_records : 2048,
 		"key_hash", p->has_key ? json_hex_bytes(p->key_hash, sizeof(p->key_hash)) :
-		json_null(), "patching", json_name(VBH_NAMES_PATCHING, p->patching),
+		json_null(), "patching", patching,
 		"regions", regions, "violations", kinds,
 		"cr0", json_register(VBH_NAMES_CR0, p->cr0_mask, p->cr0_rule),
 		"cr4", json_register(VBH_NAMES_CR4, p->cr4_mask, p->cr4_rule),
@@ -128,6 +132,12 @@ static void print_msrs(const struct vbh_policy *p)
 	}
 }
 
+static void print_patching(const char *what, uint8_t mode)
+{
+	printf("  %-15s %s\n", what, mode == VBH_PATCHING_ALLOW ? "allowed" :
+	       mode == VBH_PATCHING_UNTIL_SEAL ? "allowed until the seal" : "never allowed");
+}
+
 static void print_policy(const struct vbh_policy *p)
 {
 	uint32_t i;
@@ -135,9 +145,9 @@ static void print_policy(const struct vbh_policy *p)
 	printf("Memory, against writes:\n");
 	for (i = VBH_REGION_KERNEL_TEXT; i < VBH_REGION_OTHER; i++)
 		print_rule(vbh_name(VBH_NAMES_REGION, i), "", p->region_rule[i]);
-	printf("Kernel text, until the seal:\n  %s\n", p->patching == VBH_PATCHING_TEXT_POKE ?
-	       "the kernel's own text_poke may patch it; after the seal nobody" :
-	       "nobody may patch it");
+	printf("Text that the kernel changes itself:\n");
+	for (i = 0; i < VBH_NR_PATCHES; i++)
+		print_patching(vbh_name(VBH_NAMES_PATCH, i), p->patching[i]);
 	printf("Bits that stay on, where they are on:\n");
 	print_register("CR0", VBH_NAMES_CR0, p->cr0_mask, p->cr0_rule);
 	print_register("CR4", VBH_NAMES_CR4, p->cr4_mask, p->cr4_rule);

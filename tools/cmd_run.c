@@ -18,6 +18,16 @@ static json_t *json_features(uint32_t features)
 	return list;
 }
 
+static json_t *json_patches(const struct vbh_status *st)
+{
+	json_t *json = json_object();
+
+	for (uint32_t i = 0; i < VBH_NR_PATCHES; i++)
+		json_object_set_new(json, vbh_name(VBH_NAMES_PATCH, i),
+				    json_integer((json_int_t)st->patches_of[i]));
+	return json;
+}
+
 static json_t *json_status(const struct vbh_info *info)
 {
 	const struct vbh_status *st = &info->status;
@@ -42,6 +52,9 @@ static json_t *json_status(const struct vbh_info *info)
 	json_object_set_new(json, "events_lost", json_integer((json_int_t)st->events_lost));
 	json_object_set_new(json, "violations", json_integer((json_int_t)st->violations));
 	json_object_set_new(json, "patches", json_integer((json_int_t)st->patches));
+	json_object_set_new(json, "patches_of", json_patches(st));
+	json_object_set_new(json, "patch_sites", json_integer(st->sites));
+	json_object_set_new(json, "trampolines", json_integer(st->trampolines));
 	return json;
 }
 
@@ -67,6 +80,24 @@ static void print_state(const struct vbh_status *st)
 	}
 }
 
+/* The stores that were let through, and of which kind they were. */
+static void print_patches(const struct vbh_status *st)
+{
+	const char *before = " (";
+
+	printf("Patching:    %llu stores by the kernel", (unsigned long long)st->patches);
+	for (uint32_t i = 0; i < VBH_NR_PATCHES; i++) {
+		if (!st->patches_of[i])
+			continue;
+		printf("%s%llu %s", before, (unsigned long long)st->patches_of[i],
+		       vbh_name(VBH_NAMES_PATCH, i));
+		before = ", ";
+	}
+	printf("%s\n", *before == ',' ? ")" : "");
+	printf("Patch sites: %u; ", st->sites);
+	printf("%u of ftrace's trampolines in use\n", st->trampolines);
+}
+
 static void print_status(const struct vbh_status *st)
 {
 	char buf[16];
@@ -80,7 +111,7 @@ static void print_status(const struct vbh_status *st)
 	printf("Pins:        %u\n", st->pins);
 	printf("Violations:  %s%llu%s\n", st->violations ? colour(COLOUR_RED) : "",
 	       (unsigned long long)st->violations, st->violations ? colour(COLOUR_NONE) : "");
-	printf("Patches:     %llu of the kernel's own\n", (unsigned long long)st->patches);
+	print_patches(st);
 	printf("Events:      %llu, %llu lost\n", (unsigned long long)st->events,
 	       (unsigned long long)st->events_lost);
 	printf("Memory:      %llu KiB, %llu KiB free\n", (unsigned long long)st->memory >> 10,

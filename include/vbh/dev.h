@@ -20,10 +20,11 @@
 
 #define VBH_DEVICE		"/dev/vbh"
 
-/* Until the seal: who may change kernel text. After it: nobody. */
+/* In which states a kind of patching is allowed, as VBH_HC_PATCH takes it. */
 enum vbh_patching {
-	VBH_PATCHING_DENY,
-	VBH_PATCHING_TEXT_POKE,	/* the kernel's text_poke, told by its own page tables */
+	VBH_PATCHING_DENY = 0,
+	VBH_PATCHING_UNTIL_SEAL = VBH_PATCH_OPEN,
+	VBH_PATCHING_ALLOW = VBH_PATCH_OPEN | VBH_PATCH_SEALED,
 };
 
 struct vbh_policy_msr {
@@ -40,7 +41,7 @@ struct vbh_policy {
 	__u8 kind_rule[16];	/* by enum vbh_kind; 0: deny */
 	__u8 dtr_rule[VBH_NR_DTR];	/* 0: not pinned */
 	__u8 cr0_rule, cr4_rule, efer_rule;
-	__u8 patching;		/* enum vbh_patching */
+	__u8 patching[9];	/* enum vbh_patching, by enum vbh_patch */
 	__u64 cr0_mask;		/* of these, the bits that are on get pinned */
 	__u64 cr4_mask;
 	__u64 efer_mask;
@@ -85,7 +86,7 @@ struct vbh_unlock {
 #define VBH_IOC_ACK		_IOW(VBH_IOC_MAGIC, 6, __u64)
 
 VBH_STATIC_ASSERT(sizeof(struct vbh_policy_msr) == 16);
-VBH_STATIC_ASSERT(sizeof(struct vbh_policy) == 8 + 16 + 16 + 8 + 24 + 8 + 64 * 16 + 32);
+VBH_STATIC_ASSERT(sizeof(struct vbh_policy) == 8 + 16 + 16 + 16 + 24 + 8 + 64 * 16 + 32);
 VBH_STATIC_ASSERT(sizeof(struct vbh_info) == 40 + sizeof(struct vbh_status));
 
 #endif

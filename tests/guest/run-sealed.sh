@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # After the seal: the same attacks, and those on the seal itself; stopping with
-# a wrong key, too soon, and with the right one. Last, the kernel's own patching
-# of its text, which is denied then and costs the task that tries.
+# a wrong key, too soon, and with the right one.
 
 . /rig/lib.sh
 load_attacks
@@ -38,12 +37,8 @@ tap attack plain -c 0 cr0-wp text-vmap
 
 claim "VBH starts again, and is sealed" sh -c '. /rig/lib.sh; start_vbh && vbhctl seal'
 before=$(violations)
-(echo 1 > /proc/sys/kernel/sched_schedstats) 2> /dev/null &
-sleep 3
-claim "the kernel's patching of its text is denied after the seal" \
-	[ "$(violations)" -gt "$before" ]
-claim "and recorded as a write to kernel text" \
-	sh -c 'vbhctl -j events --kind write | grep -q kernel_text'
-claim "and the machine runs on" ls /
+claim "honest patching of kernel text goes on after the seal" \
+	sh -c 'echo 1 > /proc/sys/kernel/sched_schedstats; echo 0 > /proc/sys/kernel/sched_schedstats'
+claim "and is no violation" [ "$(violations)" = "$before" ]
 refuted "a VBH that is sealed without a key does not stop" vbhctl stop --key /tmp/key
 end_hard

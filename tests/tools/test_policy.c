@@ -83,7 +83,8 @@ static const struct bad {
 	{ 1, "ring_records = 64.5;", "64.5: not a whole number" },
 	{ 1, "ring_records = true;", "ring_records = true: not a whole number" },
 	{ 1, "key_hash = 12;", "key_hash = 12: not a string" },
-	{ 1, "patching = ( );", "patching = a list ( ): not a string" },
+	{ 1, "patching = \"text_poke\";", "patching = \"text_poke\": not a group" },
+	{ 1, "patching = { ftrace = true; };", "patching.ftrace = true: not a string" },
 	{ 1, "cr0 = { bits = \"WP\"; rule = \"deny\"; };", "cr0.bits = \"WP\": not an array" },
 	{ 1, "msrs = { };", "msrs = a group { }: not a list" },
 	{ 1, "msrs = [ \"LSTAR\" ];", "msrs = an array [ ]: not a list" },
@@ -91,7 +92,11 @@ static const struct bad {
 	/* wrong values */
 	{ 3, "regions = {\n\nidt = \"denied\"; };",
 	  "regions.idt = \"denied\": unknown: it is one of log, deny or panic" },
-	{ 1, "patching = \"yes\";", "patching = \"yes\": unknown: it is one of deny or text_poke" },
+	{ 1, "patching = { ftrace = \"yes\"; };",
+	  "patching.ftrace = \"yes\": unknown: it is one of allow, until-seal or deny" },
+	{ 1, "patching = { alternatives = \"deny\"; };", "patching.alternatives = \"deny\": unknown" },
+	{ 1, "patching = { kprobes = \"allow\"; };",
+	  "patching.kprobes = \"allow\": can't be allowed after the seal" },
 	{ 1, "cr4 = { bits = [ \"WP\" ]; rule = \"deny\"; };", "cr4.bits = \"WP\": unknown" },
 	{ 1, "cr4 = { bits = [ \"smep\" ]; rule = \"deny\"; };", "\"smep\": unknown" },
 	{ 2, "cr4 = { bits = [ \"SMEP\",\n\"SMEP\" ]; rule = \"deny\"; };",
@@ -196,11 +201,18 @@ static void a_short_error_buffer_is_not_overrun(void **state)
 	assert_int_equal(vbh_policy_load(path, &policy, NULL, 0), -EINVAL);
 }
 
+/* Which kind of patching a policy allows that says nothing of it. */
+static const __u8 patching_left_out[sizeof(policy.patching)] = {
+	VBH_PATCHING_ALLOW, VBH_PATCHING_ALLOW, VBH_PATCHING_ALLOW, VBH_PATCHING_ALLOW,
+	VBH_PATCHING_UNTIL_SEAL, VBH_PATCHING_UNTIL_SEAL, VBH_PATCHING_UNTIL_SEAL,
+};
+
 static void an_empty_policy_protects_nothing(void **state)
 {
 	struct vbh_policy none = { .size = sizeof(none) };
 
 	(void)state;
+	memcpy(none.patching, patching_left_out, sizeof(none.patching));
 	assert_int_equal(load("# nothing\n"), 0);
 	assert_memory_equal(&policy, &none, sizeof(none));
 	assert_string_equal(err, "");
@@ -210,7 +222,9 @@ static void every_setting_reaches_its_field(void **state)
 {
 	(void)state;
 	assert_int_equal(load(
-		"ring_records = 64; patching = \"text_poke\";\n"
+		"ring_records = 64; patching = { jump_labels = \"until-seal\"; bpf = \"deny\";\n"
+		" static_calls = \"deny\"; ftrace = \"allow\"; kprobes = \"deny\";\n"
+		" livepatch = \"allow\"; modules = \"deny\"; };\n"
 		"key_hash = \"00112233445566778899AABBCCDDEEFF00112233445566778899aabbccddeeff\";\n"
 		"regions = { kernel_text = \"log\"; kernel_rodata = \"deny\"; idt = \"panic\";\n"
 		" vdso = \"log\"; module_text = \"deny\"; module_rodata = \"panic\";\n"
@@ -227,7 +241,7 @@ static void every_setting_reaches_its_field(void **state)
 		" tr = \"deny\"; };\n"), 0);
 	assert_int_equal(policy.size, sizeof(policy));
 	assert_int_equal(policy.ring_records, 64);
-	assert_int_equal(policy.patching, VBH_PATCHING_TEXT_POKE);
+	assert_memory_equal(policy.patching, ((__u8[9]){ 1, 0, 3, 0, 0, 3, 0 }), 9);
 	assert_int_equal(policy.has_key, 1);
 	assert_int_equal(policy.key_hash[10], 0xaa);
 	assert_int_equal(policy.key_hash[31], 0xff);
@@ -274,7 +288,7 @@ static void comments_and_strings_are_not_scanned(void **state)
 	(void)state;
 	assert_int_equal(load("# 99999999999 @include\n// 99999999999\n/* 99999999999\n"
 			      "@include \"x\" */ ring_records = 64; # \" 99999999999\n"
-			      "patching = \"text\" \"_poke\";\n"), 0);
+			      "patching = { bpf = \"de\" \"ny\"; };\n"), 0);
 	assert_int_equal(load("a\n= \"\\\"99999999999\";"), -EINVAL);
 	assert_non_null(strstr(err, "unknown setting"));
 }
@@ -317,7 +331,7 @@ static void the_shipped_policy_denies_everything(void **state)
 	assert_true((policy.cr4_mask & 7ull << 20) == 7ull << 20);
 	assert_true(policy.efer_mask & 1ull << 11);
 	assert_int_equal(policy.cr0_rule & policy.cr4_rule & policy.efer_rule, VBH_RULE_DENY);
-	assert_int_equal(policy.patching, VBH_PATCHING_TEXT_POKE);
+	assert_memory_equal(policy.patching, patching_left_out, sizeof(policy.patching));
 	assert_int_equal(policy.has_key, 0);
 }
 

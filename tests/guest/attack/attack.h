@@ -37,6 +37,7 @@ enum outcome {
 #define A_HONEST	(1u << 9)	/* no attack: has to give the same with and without VBH */
 #define A_MANY		(1u << 10)	/* ops violations are recorded, of one kind */
 #define A_MANUAL	(1u << 11)	/* the manual says that it faults; only tried under VBH */
+#define A_UNTIL_SEAL	(1u << 12)	/* works without VBH; only the seal forbids it */
 
 struct attempt;
 
@@ -64,7 +65,7 @@ struct attempt {
 /* The tables, one a file; each ends with an empty row. */
 extern const struct attack cr_attacks[], msr_attacks[], dtr_attacks[];
 extern const struct attack memory_attacks[], hv_attacks[], virt_attacks[];
-extern const struct attack hypercall_attacks[], sealed_attacks[], ipi_attacks[];
+extern const struct attack hypercall_attacks[], sealed_attacks[], ipi_attacks[], patch_attacks[];
 
 /* The kernel's address of a symbol that is not exported, or 0. */
 unsigned long attack_symbol(const char *name);

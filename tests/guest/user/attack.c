@@ -238,6 +238,8 @@ static bool fits(const struct attack *a)
 		return mode == HONEST && a->flags & A_HONEST && (last_too || !(a->flags & A_LAST));
 	if (a->flags & A_SEALED && mode != SEALED)
 		return false;
+	if (a->flags & A_UNTIL_SEAL && mode != SEALED && mode != PLAIN)
+		return false;
 	if (a->flags & A_NEEDS_VBH && mode == PLAIN)
 		return false;
 	if (a->flags & A_LAST && mode == PLAIN)

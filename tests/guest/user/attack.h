@@ -25,6 +25,7 @@ enum {
 	A_HONEST = 1 << 9,
 	A_MANY = 1 << 10,
 	A_MANUAL = 1 << 11,
+	A_UNTIL_SEAL = 1 << 12,
 };
 
 struct attack {
