@@ -57,6 +57,11 @@ static struct {
 
 static bool find_text(struct attempt *t)
 {
+	/* skip_store() knows no other memcpy(), and the kernel does not survive a fault in it. */
+	if (attack_vbh() && !boot_cpu_has(X86_FEATURE_REP_GOOD)) {
+		attempt_unavailable(t, "memcpy() of this processor does without REP");
+		return false;
+	}
 	text.poke = (void *)attack_symbol("text_poke");
 	text.poke_bp = (void *)attack_symbol("text_poke_bp");
 	text.jump = (void *)attack_symbol("arch_jump_label_transform");
