@@ -216,7 +216,9 @@ static bool find_jumps(struct attempt *t, struct jump_entry *pair[2])
 	for (; e < end; e++)
 		if (jump_entry_key(e) == &patch_key.key && n < 2)
 			pair[n++] = e;
-	if (n < 2 || !find_text(t)) {
+	if (!find_text(t))
+		return false;
+	if (n < 2) {
 		attempt_broken(t, "this module has not the jump labels that it should have");
 		return false;
 	}
