@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * attack MODE [-c CPU] [-l] [NAME...]: makes attacks, all that fit the mode if
+ * attack MODE [-c CPU] [-l FAILED] [NAME...]: makes attacks, all that fit the mode if
  * none is named, and judges each. A NAME may have * in it.
  *
  *   plain   without VBH: each must work, or be stopped by the processor
@@ -9,10 +9,11 @@
  *   log     each must work, and be recorded
  *   honest  what is no attack: must work, and not be recorded
  *
- * -l also makes those after which a machine without VBH is not whole. For each
- * it prints a TAP line without a number, and for the demo a line of
- * tab-separated fields: #T, name, what, mode, status (ok, not ok, skip, cpu: the
- * processor stops it), outcome, event.
+ * -l FAILED also makes those after which a machine without VBH is not whole, and
+ * resets it at the end; the rig is told of failures there were before (FAILED
+ * not 0) or now. For each attack it prints a TAP line without a number, and for
+ * the demo a line of tab-separated fields: #T, name, what, mode, status (ok, not
+ * ok, skip, cpu: the processor stops it), outcome, event.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -22,6 +23,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "attack.h"
@@ -298,6 +301,12 @@ static bool chosen(const struct attack *a, char **names, int n)
 	return false;
 }
 
+/* Nothing works as before after it, other attacks neither. */
+static bool is_last(const struct attack *a)
+{
+	return mode == PLAIN && a->flags & A_LAST;
+}
+
 static void pin_to(int cpu)
 {
 	cpu_set_t set;
@@ -310,13 +319,37 @@ static void pin_to(int cpu)
 	}
 }
 
+/*
+ * What has to be there before CPUs are lost: nothing may wait for one of them
+ * afterwards, as the end of a process does. Returns /proc/sysrq-trigger.
+ */
+static int prepare_reset(void)
+{
+	int fd = open("/proc/sysrq-trigger", O_WRONLY);
+
+	if (fd < 0 || mlockall(MCL_CURRENT | MCL_FUTURE)) {
+		perror("attack: the end is not prepared");
+		exit(2);
+	}
+	return fd;
+}
+
+static void reset(int fd)
+{
+	printf("\nRIG-EXIT %d\n", failed ? 1 : 0);
+	fflush(stdout);
+	tcdrain(STDOUT_FILENO);
+	if (write(fd, "b", 1) < 0)
+		perror("attack: the machine is not reset");
+}
+
 int main(int argc, char **argv)
 {
 	static struct attack attacks[512];
 	unsigned int n = 0, i;
 	char line[512];
+	int opt, sysrq = -1;
 	FILE *list;
-	int opt;
 
 	for (mode = 0; argc > 1 && mode < NR_MODES && strcmp(argv[1], modes[mode]);)
 		mode++;
@@ -324,14 +357,17 @@ int main(int argc, char **argv)
 		goto usage;
 	argc--;
 	argv++;
-	while ((opt = getopt(argc, argv, "c:l")) != -1) {
-		if (opt == 'c')
+	while ((opt = getopt(argc, argv, "c:l:")) != -1) {
+		if (opt == 'c') {
 			pin_to(atoi(optarg));
-		else if (opt == 'l')
-			last_too = true;
-		else
+		} else if (opt == 'l') {
+			failed = atoi(optarg);
+			sysrq = prepare_reset();
+		} else {
 			goto usage;
+		}
 	}
+	last_too = sysrq >= 0;
 	vbh = events_open();
 	if (mode != HONEST && (vbh < 0) != (mode == PLAIN)) {
 		fprintf(stderr, "attack: VBH %s\n", vbh < 0 ? "does not run" : "runs");
@@ -349,10 +385,16 @@ int main(int argc, char **argv)
 	for (i = 0; n < 512 && ring3_attack(i, &attacks[n]); i++)
 		n++;
 	for (i = 0; i < n; i++)
-		if (chosen(&attacks[i], argv + optind, argc - optind))
+		if (!is_last(&attacks[i]) && chosen(&attacks[i], argv + optind, argc - optind))
 			make(&attacks[i]);
+	if (last_too) {
+		for (i = 0; i < n; i++)
+			if (is_last(&attacks[i]) && chosen(&attacks[i], NULL, 0))
+				make(&attacks[i]);
+		reset(sysrq);
+	}
 	return failed ? 1 : 0;
 usage:
-	fprintf(stderr, "usage: attack plain|deny|sealed|log|honest [-c CPU] [-l] [NAME...]\n");
+	fprintf(stderr, "usage: attack plain|deny|sealed|log|honest [-c CPU] [-l FAILED] [NAME...]\n");
 	return 2;
 }
