@@ -28,7 +28,7 @@ static void each_leaf_says_what_this_guest_has(void **state)
 	leaf(2);
 	assert_int_equal(regs[0], 0x80010021);
 	assert_int_equal(regs[1], 0x01f11820);
-	assert_int_equal(regs[2], 0xd01);
+	assert_int_equal(regs[2], 0x200d01);
 	assert_int_equal(regs[3], 15);
 	leaf(3);
 	assert_int_equal(regs[0], BODY_REGIONS);
