@@ -34,7 +34,8 @@ struct vbh_vcpu;
 #define PIN_EFER_BITS	((1ull << 0) |	/* SCE */ \
 			 (1ull << 8) |	/* LME */ \
 			 (1ull << 10) |	/* LMA */ \
-			 (1ull << 11))	/* NXE */
+			 (1ull << 11) |	/* NXE */ \
+			 (1ull << 21))	/* AIBRSE */
 #define PIN_DTR_BITS	((1u << VBH_NR_DTR) - 1)
 
 #define MSR_EFER	0xc0000080u

@@ -6,15 +6,18 @@
 #include "handlers.h"
 
 #define CPUID1_ECX_VMX		BIT(5)
+#define CPUID1_ECX_SMX		BIT(6)
 #define CPUID1_ECX_OSXSAVE	BIT(27)
 #define CPUID7_ECX_OSPKE	BIT(4)
 #define CPUID_EXT1_ECX_SVM	BIT(2)
 #define CPUID_EXT1_ECX_SKINIT	BIT(12)
+#define CPUID_EXT8_EBX_INVLPGB	BIT(3)
 
 /* The few leaves whose answer is not the processor's own. OSPKE is in subleaf 0 only. */
 static bool has_patch(u32 leaf, u32 sub)
 {
-	return leaf == 1 || leaf == 0x80000001 || leaf == 0x8000000a || (leaf == 7 && !sub) ||
+	return leaf == 1 || leaf == 0x80000001 || (leaf & ~2u) == 0x80000008 ||
+	       (leaf == 7 && !sub) ||
 	       leaf - VBH_CPUID_BARE_METAL < VBH_CPUID_LEAVES;
 }
 
@@ -24,7 +27,7 @@ static __attribute__((noinline)) void patch_cpuid(u64 gpr[16], u32 leaf, u64 gue
 	u32 r[4] = { 0 };
 
 	if (leaf == 1) {
-		gpr[VBH_REG_RCX] &= ~(CPUID1_ECX_VMX | CPUID1_ECX_OSXSAVE);
+		gpr[VBH_REG_RCX] &= ~(CPUID1_ECX_VMX | CPUID1_ECX_SMX | CPUID1_ECX_OSXSAVE);
 		if (guest_cr4 & CR4_OSXSAVE)
 			gpr[VBH_REG_RCX] |= CPUID1_ECX_OSXSAVE;
 	} else if (leaf == 7) {
@@ -33,6 +36,8 @@ static __attribute__((noinline)) void patch_cpuid(u64 gpr[16], u32 leaf, u64 gue
 			gpr[VBH_REG_RCX] |= CPUID7_ECX_OSPKE;
 	} else if (leaf == 0x80000001) {
 		gpr[VBH_REG_RCX] &= ~(CPUID_EXT1_ECX_SVM | CPUID_EXT1_ECX_SKINIT);
+	} else if (leaf == 0x80000008) {
+		gpr[VBH_REG_RBX] &= ~CPUID_EXT8_EBX_INVLPGB;
 	} else {
 		if (leaf != 0x8000000a)
 			core_cpuid(&hv.guest, VBH_CPUID_BARE_METAL, leaf, r);

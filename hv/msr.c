@@ -107,6 +107,20 @@ static enum hv_act tsc_write(struct hv_cpu *cpu, u32 msr, u64 value)
 	return ok ? HV_ADVANCE : HV_GP;
 }
 
+/* The core's pins, then the processor. */
+static enum hv_act plain_write(struct hv_cpu *cpu, u32 msr, u64 value)
+{
+	enum vbh_verdict v = VBH_ALLOW;
+
+	if (core_msr_pinned(&hv.guest, msr))
+		v = core_msr_write(&cpu->vcpu, msr, host_msr(&cpu->vcpu, msr), value);
+	if (v != VBH_ALLOW)
+		return hv_verdict(v, HV_ADVANCE);
+	if (hv.vendor->set_msr(cpu, msr, value))
+		return HV_ADVANCE;
+	return wrmsr_safe(msr, value) ? HV_ADVANCE : HV_GP;
+}
+
 static enum hv_act icr_write(struct hv_cpu *cpu, u32 msr, u64 value)
 {
 	(void)msr;
@@ -153,6 +167,19 @@ static enum hv_act routing_write(struct hv_cpu *cpu, u32 msr, u64 value)
 	return old == value ? HV_ADVANCE : absent_write(cpu, msr, value);
 }
 
+/* Is a page of the range one that the guest may not write? */
+static bool is_protected(u64 gpa, u64 len)
+{
+	u64 end = gpa + len;
+	bool denied = end < gpa;
+
+	host_lock(&hv.guest);
+	for (gpa &= PAGE_MASK; gpa < end; gpa += PAGE_SIZE)
+		denied |= !!region_denies(&hv.guest.regions, gpa, VBH_W);
+	host_unlock(&hv.guest);
+	return denied;
+}
+
 /*
  * Under another hypervisor: it writes at the address that its MSRs are given,
  * and knows nothing of our second stage. None of what it keeps there is longer
@@ -160,15 +187,25 @@ static enum hv_act routing_write(struct hv_cpu *cpu, u32 msr, u64 value)
  */
 static enum hv_act shared_page_write(struct hv_cpu *cpu, u32 msr, u64 value)
 {
-	bool denied;
-
-	host_lock(&hv.guest);
-	denied = region_denies(&hv.guest.regions, value, VBH_W) ||
-		 region_denies(&hv.guest.regions, value + 63, VBH_W);
-	host_unlock(&hv.guest);
-	if (denied)
+	if (is_protected(value, 64))
 		return absent_write(cpu, msr, value);
 	return wrmsr_safe(msr, value) ? HV_ADVANCE : HV_GP;
+}
+
+/* The processor writes the table, of 16 pages at most, past the second stage (SDM 3, 15.6). */
+static enum hv_act feedback_write(struct hv_cpu *cpu, u32 msr, u64 value)
+{
+	if (is_protected(value & PAGE_MASK, 16 * PAGE_SIZE))
+		return absent_write(cpu, msr, value);
+	return plain_write(cpu, msr, value);
+}
+
+/* Where the trace goes is in tables in the guest's memory: none, unless through EPT. */
+static enum hv_act trace_write(struct hv_cpu *cpu, u32 msr, u64 value)
+{
+	if (hv.caps.raw_trace && (value & RTIT_TRACE_EN))
+		return absent_write(cpu, msr, value);
+	return plain_write(cpu, msr, value);
 }
 
 static const struct msr_row rows[] = {
@@ -182,7 +219,9 @@ static const struct msr_row rows[] = {
 	{ MSR_VMX_FIRST, MSR_VMX_LAST, absent_read, absent_write, false },
 	{ MSR_MTRR_PHYSBASE0, MSR_MTRR_LAST, NULL, mtrr_write, false },
 	{ MSR_MTRR_DEFTYPE, MSR_MTRR_DEFTYPE, NULL, mtrr_write, false },
+	{ MSR_RTIT_CTL, MSR_RTIT_CTL, NULL, trace_write, false },
 	{ MSR_X2APIC_ICR, MSR_X2APIC_ICR, NULL, icr_write, true },
+	{ MSR_HW_FEEDBACK_PTR, MSR_HW_FEEDBACK_PTR, NULL, feedback_write, false },
 	{ MSR_EFER, MSR_EFER, efer_read, efer_write, false },
 	{ MSR_TSC_RATIO, MSR_TSC_RATIO, absent_read, absent_write, false },
 	{ MSR_AMD_SYSCFG, MSR_AMD_SYSCFG, NULL, routing_write, false },
@@ -237,16 +276,8 @@ enum hv_act msr_read(struct hv_cpu *cpu, struct vm_exit *exit)
 enum hv_act msr_write(struct hv_cpu *cpu, struct vm_exit *exit)
 {
 	const struct msr_row *row = find(exit->msr);
-	enum vbh_verdict v = VBH_ALLOW;
 
 	if (row && row->write)
 		return row->write(cpu, exit->msr, exit->value);
-	if (core_msr_pinned(&hv.guest, exit->msr))
-		v = core_msr_write(&cpu->vcpu, exit->msr, host_msr(&cpu->vcpu, exit->msr),
-				   exit->value);
-	if (v != VBH_ALLOW)
-		return hv_verdict(v, HV_ADVANCE);
-	if (hv.vendor->set_msr(cpu, exit->msr, exit->value))
-		return HV_ADVANCE;
-	return wrmsr_safe(exit->msr, exit->value) ? HV_ADVANCE : HV_GP;
+	return plain_write(cpu, exit->msr, exit->value);
 }

@@ -69,26 +69,27 @@ static void serve(struct hv_cpu *cpu)
 	}
 }
 
+static bool inject(struct hv_cpu *cpu, const struct hv_event *ev)
+{
+	if (cpu->injected)
+		return false;
+	cpu->injected = true;
+	hv.vendor->inject(cpu, ev);
+	return true;
+}
+
+/* One event goes with an entry; what is left exits as soon as that is delivered. */
 static void inject_pending(struct hv_cpu *cpu)
 {
-	struct hv_event ev = { .type = HV_EVENT_NMI, .vector = VECTOR_NMI };
+	static const struct hv_event mc = { .type = HV_EVENT_EXCEPTION, .vector = VECTOR_MC };
+	static const struct hv_event nmi = { .type = HV_EVENT_NMI, .vector = VECTOR_NMI };
 
-	if (cpu->mc_pending && !cpu->injected) {
-		struct hv_event mc = { .type = HV_EVENT_EXCEPTION, .vector = VECTOR_MC };
-
-		cpu->mc_pending = false;
-		cpu->injected = true;
-		hv.vendor->inject(cpu, &mc);
-	}
-	if (!cpu->nmi_pending)
-		return;
-	if (!cpu->injected && hv.vendor->nmi_ready(cpu)) {
-		cpu->nmi_pending = false;
-		cpu->injected = true;
-		hv.vendor->inject(cpu, &ev);
-	} else {
+	if (cpu->mc_pending)
+		cpu->mc_pending = !inject(cpu, &mc);
+	if (cpu->nmi_pending && hv.vendor->nmi_ready(cpu))
+		cpu->nmi_pending = !inject(cpu, &nmi);
+	if (cpu->mc_pending || cpu->nmi_pending)
 		hv.vendor->nmi_window(cpu);
-	}
 }
 
 void hv_tail(struct hv_cpu *cpu)

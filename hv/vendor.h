@@ -63,7 +63,6 @@ struct vm_exit {
 	struct hv_event interrupted;	/* type NONE: nothing was */
 
 	struct vbh_access access;	/* MEMORY */
-	bool not_present;	/* MEMORY: nothing is mapped there */
 
 	u32 msr;		/* MSR_READ, MSR_WRITE */
 	u8 cr;			/* CR_WRITE: 0 or 4 */
@@ -79,6 +78,7 @@ struct hv_caps {
 	bool s2_1g, s2_exec_only, exec_split;
 	bool nrips;		/* exits tell the next RIP */
 	bool init_exits;	/* INIT and SIPI exit at the receiver */
+	bool raw_trace;		/* Processor Trace goes round the second stage */
 };
 
 struct hv_vendor {

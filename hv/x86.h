@@ -81,6 +81,9 @@
 #define MSR_MTRR_FIX4K_C0000	0x268
 #define MSR_MTRR_LAST		0x26f
 #define MSR_PAT			0x277
+#define MSR_RTIT_CTL		0x570
+#define RTIT_TRACE_EN		BIT(0)
+#define MSR_HW_FEEDBACK_PTR	0x17d0
 #define MSR_MTRR_DEFTYPE	0x2ff
 #define MSR_VMX_FIRST		0x480
 #define MSR_VMX_LAST		0x493

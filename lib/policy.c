@@ -27,7 +27,7 @@
  */
 #define PINNABLE_CR0	0x0000000080010021ull
 #define PINNABLE_CR4	0x0000000001f11820ull
-#define PINNABLE_EFER	0x0000000000000d01ull
+#define PINNABLE_EFER	0x0000000000200d01ull
 
 static const struct {
 	uint32_t first, last;

@@ -8,7 +8,6 @@ static void decode_memory(const struct vmcb *v, struct vm_exit *exit)
 	u64 info = v->exit_info1;
 
 	exit->kind = VBH_EXIT_MEMORY;
-	exit->not_present = !(info & NPF_PRESENT);
 	a->gpa = v->exit_info2;
 	a->walk = info & NPF_WALK;
 	/* The walk of the guest's tables sets accessed bits: to NPT it is always a write. */
@@ -179,13 +178,12 @@ bool svm_nmi_ready(struct hv_cpu *cpu)
 }
 
 /*
- * Blocked: the IRET exits. Else another event goes first; then the NMI is sent to
- * this CPU once more, is latched while GIF is clear, and exits after that event.
+ * Blocked: the IRET exits. Else another event goes first: this CPU kicks itself,
+ * which is latched while GIF is clear, and exits after that event.
  */
 void svm_nmi_window(struct hv_cpu *cpu)
 {
 	if (svm_cpu(cpu)->nmi_blocked)
 		return;
-	cpu->nmi_pending = false;
-	apic_send_nmi(cpu, cpu->apic_id);
+	smp_kick(cpu);
 }

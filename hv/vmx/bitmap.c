@@ -56,10 +56,8 @@ int vmx_init(void)
 	}
 	if (hv.trap_icr)
 		intercept(MSR_X2APIC_ICR, ACCESS_WRITE);
-	if (vmx_caps.raw_pt) {
-		intercept(MSR_RTIT_OUTPUT_BASE, ACCESS_WRITE);
+	if (hv.caps.raw_trace)
 		intercept(MSR_RTIT_CTL, ACCESS_WRITE);
-	}
 	return 0;
 }
 

@@ -207,7 +207,7 @@ static int check_access(char *error, u32 size)
  * come together, send it through EPT. It can't be used at all in VMX operation
  * where IA32_VMX_MISC does not say so.
  */
-static void choose_pt(void)
+static void choose_pt(struct hv_caps *caps)
 {
 	static const struct cpuid_bit pt = { 7, 0, 1, 25 };
 
@@ -216,7 +216,7 @@ static void choose_pt(void)
 	vmx_caps.pt = (rdmsr(MSR_VMX_PROCBASED_CTLS2) >> (32 + PROC2_PT_GPA) & 1) &&
 		      (rdmsr(MSR_VMX_TRUE_EXIT) >> (32 + EXIT_CLEAR_RTIT) & 1) &&
 		      (rdmsr(MSR_VMX_TRUE_ENTRY) >> (32 + ENTRY_LOAD_RTIT) & 1);
-	vmx_caps.raw_pt = !vmx_caps.pt;
+	caps->raw_trace = !vmx_caps.pt;
 	if (vmx_caps.pt) {
 		vmx_caps.controls[SET_PROC2] |= 1u << PROC2_PT_GPA;
 		vmx_caps.controls[SET_EXIT] |= 1u << EXIT_CLEAR_RTIT;
@@ -255,7 +255,10 @@ int vmx_probe(struct hv_caps *caps, char *error, u32 size)
 		ret = check_ept(error, size);
 	if (ret)
 		return ret;
-	choose_pt();
+	choose_pt(caps);
 	fill(caps);
+	if (caps->raw_trace && (rdmsr(MSR_RTIT_CTL) & RTIT_TRACE_EN))
+		return missing(error, size, "Processor Trace through EPT, while it traces",
+			       "IA32_VMX_PROCBASED_CTLS2 bit", 32 + PROC2_PT_GPA);
 	return 0;
 }

@@ -111,15 +111,12 @@ static u32 missing_right(struct hv_cpu *cpu, u64 qual)
 static void decode_memory(struct hv_cpu *cpu, struct vm_exit *exit)
 {
 	u64 qual = vmread(VMCS_QUALIFICATION);
-	u64 rights = EPT_QUAL_R | EPT_QUAL_W | EPT_QUAL_X |
-		     (hv.caps.exec_split ? EPT_QUAL_XU : 0);
 
 	exit->access.gpa = vmread(VMCS_GUEST_PHYSICAL);
 	exit->access.gla_valid = qual & EPT_QUAL_GLA;
 	exit->access.gla = exit->access.gla_valid ? vmread(VMCS_GUEST_LINEAR) : 0;
 	exit->access.walk = exit->access.gla_valid && !(qual & EPT_QUAL_FINAL);
 	exit->access.want = missing_right(cpu, qual);
-	exit->not_present = !(qual & rights);
 	/* An IRET that faulted has opened NMIs already; it will run again. */
 	if ((qual & EPT_QUAL_IRET_NMI) && exit->interrupted.type == HV_EVENT_NONE)
 		vmwrite(VMCS_GUEST_SHADOW, vmread(VMCS_GUEST_SHADOW) | SHADOW_NMI);

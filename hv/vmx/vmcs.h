@@ -158,10 +158,6 @@ enum vmcs_field {
 
 /* Other MSRs that only this backend touches. */
 #define MSR_PERF_GLOBAL_CTRL		0x38f
-#define MSR_RTIT_OUTPUT_BASE		0x560
-#define MSR_RTIT_CTL			0x570
-#define MSR_HW_FEEDBACK_PTR		0x17d0
-#define RTIT_TRACE_EN			BIT(0)
 #define DEBUGCTL_BTF			BIT(1)
 
 /* Basic exit reasons (appendix C). */

@@ -15,7 +15,6 @@ struct vmx_caps {
 	u32 controls[NR_SETS];	/* what each VMCS starts with */
 	bool perf;		/* IA32_PERF_GLOBAL_CTRL is switched */
 	bool pt;		/* Processor Trace writes through EPT */
-	bool raw_pt;		/* it exists, and writes to physical addresses */
 };
 
 extern struct vmx_caps vmx_caps;
