@@ -438,7 +438,7 @@ enum vbh_action {
 
 /* One record of the ring; 256 bytes, little-endian. */
 struct vbh_event {
-	__u64 seq;		/* from 0, no gaps but those counted as lost */
+	__u64 seq;		/* from 0 without gaps: a record that is lost takes none */
 	__u64 tsc;		/* this CPU's TSC */
 	__u32 cpu;
 	__u32 vm;		/* 0 but on a KVM host */
