@@ -113,7 +113,7 @@ static void attack_ipi(struct attempt *t)
 			attempt_unavailable(t, "the flat model has 8 CPUs, this is %d", cpu);
 			return;
 		}
-		ldr = ((u32 *)APIC_BASE)[APIC_LDR / 4] >> 24;
+		ldr = READ_ONCE(((u32 *)APIC_BASE)[APIC_LDR / 4]) >> 24;
 		dest = 1u << cpu;
 		icr |= APIC_DEST_LOGICAL;
 		/* Linux gives all CPUs a number in this model, or none. */
