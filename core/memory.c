@@ -354,7 +354,7 @@ static enum vbh_verdict on_write(struct vbh_vcpu *vcpu, const struct vbh_access 
 	possible = decoded && r->kind != VBH_REGION_HYPERVISOR;
 	if (possible && store_patch(vcpu, &s, &ev, &failed)) {
 		if (!failed) {
-			event_commit(guest, &ev);
+			event_patch(vcpu, &ev);
 			return VBH_DONE;
 		}
 	} else if (possible && rule == VBH_RULE_LOG) {
