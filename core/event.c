@@ -9,7 +9,8 @@
 
 #define RECORDS_PER_PAGE	(PAGE_SIZE / sizeof(struct vbh_event))
 
-VBH_STATIC_ASSERT(offsetof(struct vbh_event, hash) == 224);
+/* With the hash before it and SHA-256's own padding, three of its blocks. */
+VBH_STATIC_ASSERT(offsetof(struct vbh_event, hash) + VBH_HASH_LEN + 9 <= 3 * 64);
 
 /* Keeps the compiler from moving stores across; x86 keeps them in order itself. */
 static void store_barrier(void)
@@ -70,7 +71,6 @@ void event_begin(struct vbh_vcpu *vcpu, struct vbh_event *ev, enum vbh_kind kind
 	ev->cr3 = host_reg(vcpu, VBH_REG_CR3);
 	ev->cpl = host_reg(vcpu, VBH_REG_CPL);
 	ev->insn_len = insn_fetch(vcpu, ev->insn);
-	describe_task(vcpu, ev);
 }
 
 /* Where record seq stands; its page has been checked when the ring was donated. */
@@ -122,21 +122,21 @@ static void show(struct vbh_guest *guest)
 	ring->head = guest->log.head;
 }
 
-void event_commit(struct vbh_guest *guest, struct vbh_event *ev)
+void event_commit(struct vbh_vcpu *vcpu, struct vbh_event *ev)
 {
+	struct vbh_guest *guest = vcpu->guest;
 	struct event_log *log = &guest->log;
 	struct vbh_event *to = room_for(log, ev) ? slot(guest, log->head) : NULL;
 
 	if (ev->rule)
 		log->violations++;
-	if (ev->kind == VBH_KIND_PATCH)
-		log->patches[ev->detail]++;
 	if (!to) {
 		if (ev->kind != VBH_KIND_PATCH)
 			log->lost++;
 		show(guest);
 		return;
 	}
+	describe_task(vcpu, ev);
 	ev->seq = log->head;
 	ev->lost = log->lost;
 	chain(log, ev);
@@ -145,6 +145,19 @@ void event_commit(struct vbh_guest *guest, struct vbh_event *ev)
 		log->crowd++;
 	log->head++;
 	show(guest);
+}
+
+void event_patch(struct vbh_vcpu *vcpu, struct vbh_event *ev)
+{
+	struct event_log *log = &vcpu->guest->log;
+	u32 i;
+
+	log->patches[ev->detail]++;
+	if (log->notes == VBH_NOTES_COUNT)
+		return;
+	for (i = 0; i < VBH_NR_PATCHES; i++)
+		ev->patches += log->patches[i];
+	event_commit(vcpu, ev);
 }
 
 enum vbh_verdict violation(struct vbh_vcpu *vcpu, struct vbh_event *ev, u8 rule, bool possible)
@@ -156,7 +169,7 @@ enum vbh_verdict violation(struct vbh_vcpu *vcpu, struct vbh_event *ev, u8 rule,
 		ev->action = VBH_ACTION_LOGGED;
 	else
 		ev->action = VBH_ACTION_DENIED;
-	event_commit(vcpu->guest, ev);
+	event_commit(vcpu, ev);
 
 	switch (ev->action) {
 	case VBH_ACTION_STOPPED:
@@ -178,7 +191,7 @@ void note(struct vbh_vcpu *vcpu, enum vbh_kind kind, u32 detail, u64 value)
 	ev.new_value = value;
 	ev.flags |= VBH_EVENT_F_VALUES;
 	ev.width = sizeof(value);
-	event_commit(vcpu->guest, &ev);
+	event_commit(vcpu, &ev);
 }
 
 void core_note(struct vbh_vcpu *vcpu, enum vbh_kind kind, u32 detail, u64 value)
@@ -253,5 +266,17 @@ int event_ack(struct vbh_guest *guest, u64 seq)
 			log->crowd--;
 	}
 	show(guest);
+	return 0;
+}
+
+int event_notes(struct vbh_guest *guest, u64 notes)
+{
+	struct event_log *log = &guest->log;
+
+	if (notes > VBH_NOTES_ALWAYS)
+		return -EINVAL;
+	if (guest->state != VBH_STATE_OPEN && log->notes == VBH_NOTES_ALWAYS && notes != log->notes)
+		return -EPERM;
+	log->notes = notes;
 	return 0;
 }

@@ -19,19 +19,23 @@ struct event_log {
 	u64 violations;
 	u64 crowd;		/* records since tail that may not fill the ring */
 	u64 patches[VBH_NR_PATCHES];
+	u8 notes;		/* enum vbh_notes */
 	u8 hash[VBH_HASH_LEN];	/* of the last record */
 };
 
-/* Prepare ev for vcpu: time, CPU, instruction, task, as far as they can be read. */
+/* Prepare ev for vcpu: time, CPU and instruction, as far as they can be read. */
 void event_begin(struct vbh_vcpu *vcpu, struct vbh_event *ev, enum vbh_kind kind);
 /*
- * Number, chain and store ev. Records caused by CPL 3, and those of honest
- * patching, may fill half of the ring at most, so that neither hides what an
- * attacker in the kernel does. Patching is counted apart, and is never "lost".
+ * Number, chain and store ev, with the task of vcpu. Records caused by CPL 3, and
+ * those of honest patching, may fill half of the ring at most, so that neither
+ * hides what an attacker in the kernel does.
  */
-void event_commit(struct vbh_guest *guest, struct vbh_event *ev);
-/* VBH_HC_EVENT_RING and VBH_HC_EVENT_ACK. */
+void event_commit(struct vbh_vcpu *vcpu, struct vbh_event *ev);
+/* Count a VBH_KIND_PATCH, and commit it if it is to be. It is never "lost". */
+void event_patch(struct vbh_vcpu *vcpu, struct vbh_event *ev);
+/* VBH_HC_EVENT_RING, VBH_HC_EVENT_ACK and VBH_HC_NOTES. */
 int event_ring_set(struct vbh_guest *guest, u64 gpa, u64 len);
 int event_ack(struct vbh_guest *guest, u64 seq);
+int event_notes(struct vbh_guest *guest, u64 notes);
 
 #endif

@@ -88,6 +88,11 @@ static s64 hc_event_ack(struct vbh_vcpu *vcpu, const u64 args[4])
 	return event_ack(vcpu->guest, args[0]);
 }
 
+static s64 hc_notes(struct vbh_vcpu *vcpu, const u64 args[4])
+{
+	return event_notes(vcpu->guest, args[0]);
+}
+
 /* The batch grows beside the table in force, and replaces it when all of it is good. */
 static s64 hc_pin(struct vbh_vcpu *vcpu, const u64 args[4])
 {
@@ -150,6 +155,7 @@ static s64 (*const handler[VBH_HC_NR])(struct vbh_vcpu *vcpu, const u64 args[4])
 	[VBH_HC_SITES - VBH_HC_BASE] = hc_sites,
 	[VBH_HC_FTRACE - VBH_HC_BASE] = hc_ftrace,
 	[VBH_HC_PATCH - VBH_HC_BASE] = hc_patch,
+	[VBH_HC_NOTES - VBH_HC_BASE] = hc_notes,
 };
 
 static u32 number_detail(u64 nr)

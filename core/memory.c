@@ -118,15 +118,19 @@ static int store_decode(struct vbh_vcpu *vcpu, const struct vbh_access *a,
 	return err ? err : insn_store_value(vcpu, &s->insn, s->old, &s->new);
 }
 
-/* The next iteration of a REP, if it goes right behind the last, on the same page. */
+/*
+ * The next iteration of a REP, if it goes right behind the last, on the same page:
+ * as a processor's, that page's translation lasts until the instruction is over.
+ */
 static bool store_next(struct vbh_vcpu *vcpu, struct store *s)
 {
-	u64 gla = s->gla + s->insn.size, gpa = s->gpa[0] + s->insn.size;
+	u64 gla = s->gla + s->insn.size;
 
-	if (store_place(vcpu, s) || s->len[1])
+	if (s->len[1] || insn_linear(vcpu, &s->insn) != gla ||
+	    !same_page(s->gla, gla + s->insn.size - 1))
 		return false;
-	if (s->gla != gla || s->gpa[0] != gpa || !(gpa & ~PAGE_MASK))
-		return false;
+	s->gla = gla;
+	s->gpa[0] += s->insn.size;
 	return !store_read(vcpu->guest, s) &&
 	       !insn_store_value(vcpu, &s->insn, s->old, &s->new);
 }
@@ -354,7 +358,7 @@ static enum vbh_verdict on_write(struct vbh_vcpu *vcpu, const struct vbh_access 
 	possible = decoded && r->kind != VBH_REGION_HYPERVISOR;
 	if (possible && store_patch(vcpu, &s, &ev, &failed)) {
 		if (!failed) {
-			event_commit(guest, &ev);
+			event_patch(vcpu, &ev);
 			return VBH_DONE;
 		}
 	} else if (possible && rule == VBH_RULE_LOG) {

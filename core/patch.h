@@ -24,7 +24,8 @@ struct vbh_vcpu;
 struct vec {
 	void **dir;		/* a page of pointers to pages, or NULL: nothing yet */
 	u32 nr;
-	u32 size;		/* bytes of an element */
+	u16 size;		/* bytes of an element, a power of two */
+	u16 shift;		/* a page holds 1 << shift of them */
 };
 
 #define PATCH_SITE_MAX	6	/* bytes of the longest site */
@@ -52,6 +53,7 @@ struct patch_tramp {
 	u32 users;
 	u32 region;		/* id of its region */
 	u32 caller;		/* which of vbh_ftrace.caller it is a copy of */
+	u32 reserved[3];
 };
 
 struct patch_state {

@@ -26,16 +26,12 @@ void vec_init(struct vec *v, u32 size)
 	v->dir = NULL;
 	v->nr = 0;
 	v->size = size;
-}
-
-static u32 per_page(const struct vec *v)
-{
-	return PAGE_SIZE / v->size;
+	v->shift = 12 - __builtin_ctz(size);
 }
 
 void *vec_at(const struct vec *v, u32 i)
 {
-	return (u8 *)v->dir[i / per_page(v)] + i % per_page(v) * v->size;
+	return (u8 *)v->dir[i >> v->shift] + (i & ((1u << v->shift) - 1)) * v->size;
 }
 
 static u32 key_at(const struct vec *v, u32 i)
@@ -67,7 +63,7 @@ bool vec_has(const struct vec *v, u32 key)
 
 int vec_grow(struct vbh_guest *guest, struct vec *v, u32 n)
 {
-	u32 i, pages = (v->nr + n + per_page(v) - 1) / per_page(v);
+	u32 i, pages = (v->nr + n + (1u << v->shift) - 1) >> v->shift;
 
 	if (pages > DIR_MAX)
 		return -ENOSPC;
@@ -122,6 +118,7 @@ void vec_remove_range(struct vec *v, u32 from, u32 last)
 	cut(v, i, vec_upto(v, last) - i);
 }
 
+VBH_STATIC_ASSERT(sizeof(struct patch_text) == 16 && sizeof(struct patch_tramp) == 32);
 VBH_STATIC_ASSERT(sizeof(struct jump_site) <= sizeof(struct vbh_site));
 VBH_STATIC_ASSERT(sizeof(struct call_site) <= sizeof(struct vbh_site));
 

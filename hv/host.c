@@ -41,8 +41,7 @@ static bool in_chunk(u64 pa)
 	return false;
 }
 
-/* Is the whole page ordinary memory, and not ours? */
-static bool is_guest_ram(u64 pa)
+bool is_guest_ram(u64 pa)
 {
 	u32 i;
 
@@ -75,15 +74,18 @@ static u32 in_page(u64 gpa, u32 len)
 
 int host_read_gpa(struct vbh_guest *guest, u64 gpa, void *buf, u32 len)
 {
-	u8 *to = buf;
+	u8 *to = buf, *from;
 
 	(void)guest;
-	if (check_range(gpa, len))
+	if (in_page(gpa, len) < len && check_range(gpa, len))
 		return -EFAULT;
 	while (len) {
 		u32 n = in_page(gpa, len);
 
-		memcpy(to, window_map(this_cpu(), WINDOW_COPY, gpa, false), n);
+		from = guest_look(this_cpu(), gpa);
+		if (!from)
+			return -EFAULT;
+		memcpy(to, from, n);
 		gpa += n;
 		to += n;
 		len -= n;
@@ -94,14 +96,18 @@ int host_read_gpa(struct vbh_guest *guest, u64 gpa, void *buf, u32 len)
 int host_write_gpa(struct vbh_guest *guest, u64 gpa, const void *buf, u32 len)
 {
 	const u8 *from = buf;
+	u8 *to;
 
 	(void)guest;
-	if (check_range(gpa, len))
+	if (in_page(gpa, len) < len && check_range(gpa, len))
 		return -EFAULT;
 	while (len) {
 		u32 n = in_page(gpa, len);
 
-		memcpy(window_map(this_cpu(), WINDOW_COPY, gpa, false), from, n);
+		to = guest_look(this_cpu(), gpa);
+		if (!to)
+			return -EFAULT;
+		memcpy(to, from, n);
 		gpa += n;
 		from += n;
 		len -= n;

@@ -21,7 +21,7 @@
 #define HV_CPU_AREA		65536ull
 #define HV_CPU_PAGES		3	/* struct hv_cpu at the area's start */
 #define HV_STACK_PAGES		4	/* at its end; between them nothing is mapped */
-#define HV_WINDOW_SLOTS		4
+#define HV_WINDOW_SLOTS		64
 
 /* Selectors are Linux's, so that changing GDTs needs no far jump. */
 #define HV_CS			0x10
@@ -29,10 +29,10 @@
 #define HV_TR			0x40
 
 enum hv_window {
-	WINDOW_COPY,		/* host_read_gpa, host_write_gpa */
-	WINDOW_WALK,		/* guest page tables */
+	WINDOW_TOP,		/* the guest's top-level table, on the way out */
 	WINDOW_RING,
 	WINDOW_APIC,		/* stays on the local APIC */
+	WINDOW_LOOK = HV_WINDOW_SLOTS / 2,	/* and up: guest_look() */
 };
 
 /* Things one CPU asks another to do on its way into the guest. */
@@ -155,6 +155,10 @@ void *hv_va(u64 pa);		/* of pool pages: page tables */
 /* mm.c: the hypervisor's own address space. */
 int mm_init(void);
 void *window_map(struct hv_cpu *cpu, enum hv_window slot, u64 pa, bool uncached);
+/* Is the whole page ordinary memory, and not ours? */
+bool is_guest_ram(u64 pa);
+/* A byte of the guest's ordinary memory and what follows it on its page, or NULL. */
+void *guest_look(struct hv_cpu *cpu, u64 gpa);
 u64 mm_exit_tables(struct hv_cpu *cpu, u64 cr3);
 
 /* exit.c: after a slow exit; returns when the guest is to be entered. */

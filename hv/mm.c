@@ -9,8 +9,9 @@
 
 static struct pt tables = { .format = &pt_host, .max_leaf = 1 };
 
-/* The entries of each CPU's windows, side by side in one table. */
+/* The entries of each CPU's windows, side by side in one table, and the bits of each. */
 static u64 *windows[VBH_MAX_CPUS];
+static u64 window_cached, window_uncached;
 
 static int map(u64 va, u64 pa, u8 level, u32 rights)
 {
@@ -87,6 +88,8 @@ int mm_init(void)
 	u32 i;
 	int ret;
 
+	window_cached = pt_leaf(&tables, 0, 0, VBH_R | VBH_W, MEM_WB);
+	window_uncached = pt_leaf(&tables, 0, 0, VBH_R | VBH_W, MEM_UC);
 	tables.levels = hv.la57 ? 5 : 4;
 	tables.root = pool_page();
 	if (!tables.root)
@@ -102,13 +105,26 @@ void *window_map(struct hv_cpu *cpu, enum hv_window slot, u64 pa, bool uncached)
 {
 	u64 va = window_va(cpu->index, slot);
 	u64 *pte = windows[cpu->index] + slot;
-	u64 entry = pt_leaf(&tables, pa & PAGE_MASK, 0, VBH_R | VBH_W, uncached ? MEM_UC : MEM_WB);
+	u64 entry = (pa & PAGE_MASK) | (uncached ? window_uncached : window_cached);
 
 	if (*pte != entry) {
 		WRITE_ONCE(*pte, entry);
 		invlpg((void *)va);
 	}
 	return (void *)(va + (pa & ~PAGE_MASK));
+}
+
+/*
+ * There are several such windows, by page number, so that most walks find their
+ * tables still mapped. What one of them shows was checked when it was mapped.
+ */
+void *guest_look(struct hv_cpu *cpu, u64 gpa)
+{
+	enum hv_window slot = WINDOW_LOOK + (gpa >> PAGE_SHIFT) % (HV_WINDOW_SLOTS / 2);
+
+	if (windows[cpu->index][slot] == ((gpa & PAGE_MASK) | window_cached))
+		return (void *)(window_va(cpu->index, slot) + (gpa & ~PAGE_MASK));
+	return is_guest_ram(gpa) ? window_map(cpu, slot, gpa, false) : NULL;
 }
 
 /*
@@ -120,7 +136,7 @@ void *window_map(struct hv_cpu *cpu, enum hv_window slot, u64 pa, bool uncached)
 u64 mm_exit_tables(struct hv_cpu *cpu, u64 cr3)
 {
 	static u64 exit_top[512] __aligned(8192);
-	const u64 *top = window_map(cpu, WINDOW_WALK, cr3 & PT_ADDR, false);
+	const u64 *top = window_map(cpu, WINDOW_TOP, cr3 & PT_ADDR, false);
 	u32 i;
 
 	for (i = 0; i < 256; i++) {

@@ -3,7 +3,7 @@
 #include <vbh/types.h>
 #include "../core/string.h"
 
-void *memcpy(void *to, const void *from, size_t n)
+void *(memcpy)(void *to, const void *from, size_t n)
 {
 	void *ret = to;
 	size_t words = n / 8;
@@ -14,7 +14,7 @@ void *memcpy(void *to, const void *from, size_t n)
 	return ret;
 }
 
-void *memset(void *p, int c, size_t n)
+void *(memset)(void *p, int c, size_t n)
 {
 	void *ret = p;
 	u64 pattern = (u8)c * 0x0101010101010101ull;
@@ -38,7 +38,7 @@ void *memmove(void *to, const void *from, size_t n)
 	return to;
 }
 
-int memcmp(const void *a, const void *b, size_t n)
+int (memcmp)(const void *a, const void *b, size_t n)
 {
 	const u8 *x = a, *y = b;
 

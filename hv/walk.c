@@ -2,8 +2,8 @@
 /*
  * The guest's own page tables, walked in software: as a supervisor read would,
  * only to find what an instruction names; and as a user's store would, to decide
- * whether it may have its way. Tables are read one
- * entry at a time through host_read_gpa(), so they can't be the hypervisor's.
+ * whether it may have its way. Tables are read one entry at a time through
+ * guest_look(), so they can't be the hypervisor's.
  * Long mode, and no paging at all; what lies between does not occur under Linux.
  */
 #include "pt.h"
@@ -18,6 +18,7 @@
 static int walk(struct hv_cpu *cpu, u64 cr3, u64 gva, u64 *gpa, u64 *rights)
 {
 	u64 table = cr3 & PT_ADDR;
+	const u64 *at;
 	u64 entry;
 	u8 level;
 
@@ -31,8 +32,10 @@ static int walk(struct hv_cpu *cpu, u64 cr3, u64 gva, u64 *gpa, u64 *rights)
 	*rights = PTE_USER | PTE_WRITE;
 	level = hv.vendor->get(cpu, VBH_REG_CR4) & CR4_LA57 ? 4 : 3;
 	for (;; level--) {
-		if (host_read_gpa(&hv.guest, table + pt_index(gva, level) * 8, &entry, 8))
+		at = guest_look(cpu, table + pt_index(gva, level) * 8);
+		if (!at)
 			return -EFAULT;
+		entry = READ_ONCE(*at);
 		if (!(entry & PTE_PRESENT))
 			return -EFAULT;
 		*rights &= entry;

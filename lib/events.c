@@ -15,12 +15,15 @@ void vbh_hash(const void *data, size_t len, uint8_t hash[VBH_HASH_LEN])
 	SHA256Final(hash, &ctx);
 }
 
-/* Does ev's own hash follow from the hash before it? */
+/* Does ev's own hash follow from the hash before it, and is nothing where nothing is hashed? */
 static bool hash_follows(const uint8_t before[VBH_HASH_LEN], const struct vbh_event *ev)
 {
+	static const uint8_t rest[sizeof(ev->rest)];
 	uint8_t hash[VBH_HASH_LEN];
 	SHA2_CTX ctx;
 
+	if (memcmp(ev->rest, rest, sizeof(rest)) != 0)
+		return false;
 	SHA256Init(&ctx);
 	SHA256Update(&ctx, before, VBH_HASH_LEN);
 	SHA256Update(&ctx, (const uint8_t *)ev, offsetof(struct vbh_event, hash));

@@ -74,6 +74,15 @@ int vbh_events_wait(struct vbh *vbh, int timeout, const sigset_t *mask);
 int vbh_events_seek(struct vbh *vbh, uint64_t seq);
 /* Records below seq have been dealt with and may be replaced. */
 int vbh_events_ack(struct vbh *vbh, uint64_t seq);
+/*
+ * From now on, have the kernel's honest changes of its text (VBH_KIND_PATCH)
+ * recorded too, until this handle says false or is closed, or its process ends;
+ * over a stop and start too. Else they are only counted: a record costs some
+ * thousand instructions. They fill half of the ring at most, and then are not
+ * recorded: the difference between the field `patches` of two of them tells how
+ * many came in between.
+ */
+int vbh_events_patching(struct vbh *vbh, bool on);
 
 /* A walk along the hash chain; all zero to begin with. */
 struct vbh_chain {

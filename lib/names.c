@@ -134,6 +134,7 @@ static const struct vbh_name hypercalls[] = {
 	{ VBH_HC_SITES - VBH_HC_BASE, "sites" },
 	{ VBH_HC_FTRACE - VBH_HC_BASE, "ftrace" },
 	{ VBH_HC_PATCH - VBH_HC_BASE, "patch" },
+	{ VBH_HC_NOTES - VBH_HC_BASE, "notes" },
 };
 
 static const struct vbh_name features[] = {

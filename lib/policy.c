@@ -218,6 +218,14 @@ static int read_ring_records(struct loader *l, const config_setting_t *s, const 
 	return 0;
 }
 
+static int read_bool(struct loader *l, const config_setting_t *s, const struct key *key)
+{
+	if (config_setting_type(s) != CONFIG_TYPE_BOOL)
+		return refuse(l, s, "neither true nor false");
+	*(__u8 *)field(l, key->offset) = config_setting_get_bool(s) ? 1 : 0;
+	return 0;
+}
+
 static int read_key_hash(struct loader *l, const config_setting_t *s, const struct key *key)
 {
 	const char *hex = config_setting_get_string(s);
@@ -464,6 +472,7 @@ static const __u8 patching_defaults[VBH_NR_PATCHES] = {
 
 static const struct key root_keys[] = {
 	{ "ring_records", read_ring_records, OFF(ring_records) },
+	{ "record_patching", read_bool, OFF(record_patching) },
 	{ "key_hash", read_key_hash, OFF(key_hash) },
 	{ "patching", read_group, KEYS(patching_keys) },
 	{ "regions", read_group, KEYS(region_keys) },

@@ -256,3 +256,11 @@ int vbh_events_ack(struct vbh *vbh, uint64_t seq)
 			    (unsigned long long)seq);
 	return err ? fail_plain(vbh, err) : 0;
 }
+
+int vbh_events_patching(struct vbh *vbh, bool on)
+{
+	__u32 arg = on;
+	int err = device_ioctl(vbh->fd, VBH_IOC_NOTES, &arg);
+
+	return err ? fail_plain(vbh, err) : 0;
+}

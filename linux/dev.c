@@ -25,6 +25,7 @@
 struct dev_file {
 	struct mutex lock;	/* of reader */
 	struct ring_reader reader;
+	bool notes;		/* counted by notes_listen(); under vbh_mutex */
 };
 
 static DECLARE_WAIT_QUEUE_HEAD(waiters);
@@ -83,9 +84,26 @@ static int dev_open(struct inode *inode, struct file *file)
 	return 0;
 }
 
+static int set_notes(struct dev_file *df, bool on)
+{
+	int err = 0;
+
+	mutex_lock(&vbh_mutex);
+	if (on != df->notes)
+		err = notes_listen(on);
+	if (!err)
+		df->notes = on;
+	mutex_unlock(&vbh_mutex);
+	return err;
+}
+
 static int dev_release(struct inode *inode, struct file *file)
 {
-	kfree(file->private_data);
+	struct dev_file *df = file->private_data;
+
+	if (set_notes(df, false))
+		pr_warn("patches go on being recorded\n");
+	kfree(df);
 	return 0;
 }
 
@@ -283,6 +301,15 @@ static long ioctl_ack(__u64 __user *arg)
 	return err;
 }
 
+static long ioctl_notes(struct dev_file *df, __u32 __user *arg)
+{
+	u32 on;
+
+	if (get_user(on, arg))
+		return -EFAULT;
+	return on > 1 ? -EINVAL : set_notes(df, on);
+}
+
 static long ioctl_simple(int (*fn)(void))
 {
 	long err;
@@ -312,6 +339,8 @@ static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return ioctl_stats(user);
 	case VBH_IOC_ACK:
 		return ioctl_ack(user);
+	case VBH_IOC_NOTES:
+		return ioctl_notes(file->private_data, user);
 	}
 	return -ENOTTY;
 }

@@ -95,10 +95,11 @@ int policy_check(const struct vbh_policy *p, struct vbh_why *why)
 		return vbh_fail(why, -EINVAL,
 				"policy: a ring of %u records; a power of two from %u to %u",
 				p->ring_records, RING_FEWEST, RING_MOST);
-	if (p->has_key > 1 || memchr_inv(p->reserved, 0, sizeof(p->reserved)))
+	if (p->has_key > 1 || p->record_patching > 1 ||
+	    memchr_inv(p->reserved, 0, sizeof(p->reserved)))
 		return vbh_fail(why, -EINVAL,
-				"policy: has_key is %u, or a reserved field is set",
-				p->has_key);
+				"policy: has_key is %u, record_patching %u, or a reserved field is set",
+				p->has_key, p->record_patching);
 	err = check_rules(p, why);
 	if (!err)
 		err = check_patching(p, why);
@@ -235,6 +236,8 @@ int policy_apply(const struct vbh_policy *policy, struct vbh_why *why)
 	err = apply_facts(why);
 	if (!err)
 		err = apply_ring(policy, why);
+	if (!err)
+		err = notes_policy(policy, why);
 	if (!err)
 		err = apply_regions(policy, why);
 	if (!err)

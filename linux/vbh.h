@@ -208,6 +208,12 @@ u64 ring_head(void);
 bool ring_has(struct ring_reader *reader);
 int ring_seek(struct ring_reader *reader, u64 seq);
 
+/* notes.c: what is recorded beside violations. Locked. */
+
+int notes_policy(const struct vbh_policy *policy, struct vbh_why *why);
+/* One more wants patching recorded, or one less. On failure it is not counted. */
+int notes_listen(bool on);
+
 /* dev.c */
 
 int dev_init(void);

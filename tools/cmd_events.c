@@ -336,6 +336,9 @@ static int run(struct reader *r)
 		print_kept(r);
 	if (opt_json && !r->q.follow)
 		fputs(r->printed ? "\n]\n" : "[]\n", stdout);
+	/* Only they are recorded for who asks. */
+	if (r->q.follow && r->q.kind == VBH_KIND_PATCH && vbh_events_patching(r->vbh, true))
+		return complain(EXIT_FAILED, "%s", vbh_error(r->vbh));
 	/* A VBH that has stopped (0) has no more use for the room. */
 	if (err && acknowledge(r))
 		return complain(EXIT_FAILED, "%s", vbh_error(r->vbh));

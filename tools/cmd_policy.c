@@ -70,8 +70,9 @@ static int print_policy_json(const char *path, const struct vbh_policy *p)
 	for (i = 0; i < VBH_NR_PATCHES; i++)
 		json_object_set_new(patching, vbh_name(VBH_NAMES_PATCH, i),
 				    json_name(VBH_NAMES_PATCHING, p->patching[i]));
-	return print_json(json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+	return print_json(json_pack("{s:s, s:i, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"file", path, "ring_records", p->ring_records ? p->ring_records : 2048,
+		"record_patching", p->record_patching,
 		"key_hash", p->has_key ? json_hex_bytes(p->key_hash, sizeof(p->key_hash)) :
 		json_null(), "patching", patching,
 		"regions", regions, "violations", kinds,
@@ -161,7 +162,9 @@ static void print_policy(const struct vbh_policy *p)
 	for (i = 0; i < VBH_NR_VIOLATIONS; i++)
 		if (has_kind_rule(i))
 			print_kind(i, p->kind_rule[i]);
-	printf("Events:\n  the ring has room for %u\n", p->ring_records ? p->ring_records : 2048);
+	printf("Events:\n  the ring has room for %u\n  honest patching is %s\n",
+	       p->ring_records ? p->ring_records : 2048, p->record_patching ?
+	       "recorded" : "counted, and recorded while a program asks for it");
 	printf("After the seal:\n  %s\n", p->has_key ? "whoever has the key can stop VBH" :
 	       "no key: only a reboot ends it");
 }

@@ -151,11 +151,24 @@ enum vbh_dtr {
  * state this kind of patching is allowed. After the seal bits can only go (-EPERM).
  */
 #define VBH_HC_PATCH		VBH_HC(17)
-#define VBH_HC_NR		18
+/*
+ * VBH_HC_NOTES(enum vbh_notes): is honest patching recorded, or only counted?
+ * At any time; but VBH_NOTES_ALWAYS is not taken back after the seal (-EPERM).
+ * Violations are always recorded.
+ */
+#define VBH_HC_NOTES		VBH_HC(18)
+#define VBH_HC_NR		19
 
 enum vbh_cpu_op {
 	VBH_CPU_CURRENT,	/* argument: linear address of this CPU's `current` pointer */
 	VBH_CPU_PARK,		/* going offline: an INIT for it is honest until it starts again */
+};
+
+/* What becomes of VBH_KIND_PATCH. */
+enum vbh_notes {
+	VBH_NOTES_COUNT,	/* it is counted, in struct vbh_status; at first */
+	VBH_NOTES_RECORD,	/* and recorded, while somebody listens */
+	VBH_NOTES_ALWAYS,	/* and recorded, because the policy says so */
 };
 
 #define VBH_MAX_BATCH		256u
@@ -416,7 +429,7 @@ enum vbh_kind {
 	VBH_KIND_SEAL,
 	VBH_KIND_UNLOCK,
 	VBH_KIND_STOP,
-	VBH_KIND_PATCH,		/* honest patching; detail: enum vbh_patch; all are in vbh_status */
+	VBH_KIND_PATCH,		/* honest patching, if VBH_HC_NOTES; detail: enum vbh_patch */
 	VBH_KIND_CPU,		/* CPU parked (new 0) or started (new 1) */
 	VBH_KIND_END,
 };
@@ -459,9 +472,11 @@ struct vbh_event {
 	__u8 insn_len;		/* bytes of insn that are valid, 0 to 15 */
 	__u8 insn[15];
 	__u8 width;		/* bytes of old and new that count, 0 to 8 */
-	__u8 reserved[94];
+	__u8 reserved[6];
+	__u64 patches;		/* VBH_KIND_PATCH: how many there have been, recorded or not */
 	__u64 lost;		/* records lost before this one, in all */
 	__u8 hash[VBH_HASH_LEN];	/* SHA-256 of the last hash and of this record up to here */
+	__u8 rest[80];		/* 0 */
 };
 
 #define VBH_RING_MAGIC		0x474e495248425600ull

@@ -7,6 +7,7 @@
  * when VBH is stopped and nothing is left. poll() says when there are more.
  * lseek(fd, seq, SEEK_SET) and lseek(fd, 0, SEEK_END) choose the next record.
  * Each open file has its own place. Reading does not free the ring: VBH_IOC_ACK does.
+ * Honest patching is recorded only while some open file wants it: VBH_IOC_NOTES.
  */
 #ifndef VBH_DEV_H
 #define VBH_DEV_H
@@ -47,7 +48,8 @@ struct vbh_policy {
 	__u64 efer_mask;
 	__u32 nr_msrs;
 	__u8 has_key;
-	__u8 reserved[3];
+	__u8 record_patching;	/* 0, or 1: VBH_NOTES_ALWAYS */
+	__u8 reserved[2];
 	struct vbh_policy_msr msr[VBH_MAX_MSR_PINS];
 	__u8 key_hash[VBH_HASH_LEN];	/* SHA-256 of the key */
 };
@@ -84,6 +86,8 @@ struct vbh_unlock {
 #define VBH_IOC_STATS		_IOWR(VBH_IOC_MAGIC, 5, struct vbh_stats)
 /* Records below *seq may be replaced. */
 #define VBH_IOC_ACK		_IOW(VBH_IOC_MAGIC, 6, __u64)
+/* 1: record VBH_KIND_PATCH from now on, until this file says 0 or is closed. */
+#define VBH_IOC_NOTES		_IOW(VBH_IOC_MAGIC, 7, __u32)
 
 VBH_STATIC_ASSERT(sizeof(struct vbh_policy_msr) == 16);
 VBH_STATIC_ASSERT(sizeof(struct vbh_policy) == 8 + 16 + 16 + 16 + 24 + 8 + 64 * 16 + 32);

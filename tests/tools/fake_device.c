@@ -199,6 +199,9 @@ int device_ioctl(int fd, unsigned long request, void *arg)
 		return unlock(arg);
 	case VBH_IOC_STATS:
 		return stats(arg);
+	case VBH_IOC_NOTES:
+		fprintf(stderr, "fake: notes %u\n", *(__u32 *)arg);
+		return 0;
 	case VBH_IOC_ACK:
 		fprintf(stderr, "fake: ack %llu\n", *(__u64 *)arg);
 		return *(__u64 *)arg > nr_events ? -EINVAL : 0;

@@ -53,6 +53,7 @@ static void make_chain(struct vbh_event *ev, size_t n, uint64_t seq)
 		memset(&ev[i], (int)i, sizeof(ev[i]));
 		ev[i].seq = seq + i;
 		ev[i].lost = i / 4;
+		memset(ev[i].rest, 0, sizeof(ev[i].rest));
 		memcpy(buf + VBH_HASH_LEN, &ev[i], sizeof(buf) - VBH_HASH_LEN);
 		vbh_hash(buf, sizeof(buf), ev[i].hash);
 		memcpy(buf, ev[i].hash, VBH_HASH_LEN);
@@ -268,6 +269,7 @@ static void events_are_read_whole_and_sought(void **state)
 	assert_int_equal(vbh_events_wait(vbh, 0, NULL), 0);
 	assert_int_equal(vbh_events_ack(vbh, 6), 0);
 	assert_int_equal(vbh_events_ack(vbh, 7), -EINVAL);
+	assert_int_equal(vbh_events_patching(vbh, true), 0);
 	setenv("FAKE_READ", "5", 1);
 	assert_int_equal(vbh_events_read(vbh, ev, 4), -EIO);
 	assert_non_null(strstr(vbh_error(vbh), "Input/output error"));

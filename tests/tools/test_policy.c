@@ -79,6 +79,7 @@ static const struct bad {
 	{ 1, "regions = \"deny\";", "regions = \"deny\": not a group" },
 	{ 1, "regions = { idt = 1; };", "regions.idt = 1: not a string" },
 	{ 1, "regions = { idt = { }; };", "regions.idt = a group { }: not a string" },
+	{ 1, "record_patching = 1;", "record_patching = 1: neither true nor false" },
 	{ 1, "ring_records = \"64\";", "ring_records = \"64\": not a whole number" },
 	{ 1, "ring_records = 64.5;", "64.5: not a whole number" },
 	{ 1, "ring_records = true;", "ring_records = true: not a whole number" },
@@ -222,7 +223,7 @@ static void every_setting_reaches_its_field(void **state)
 {
 	(void)state;
 	assert_int_equal(load(
-		"ring_records = 64; patching = { jump_labels = \"until-seal\"; bpf = \"deny\";\n"
+		"ring_records = 64; record_patching = true; patching = { jump_labels = \"until-seal\"; bpf = \"deny\";\n"
 		" static_calls = \"deny\"; ftrace = \"allow\"; kprobes = \"deny\";\n"
 		" livepatch = \"allow\"; modules = \"deny\"; };\n"
 		"key_hash = \"00112233445566778899AABBCCDDEEFF00112233445566778899aabbccddeeff\";\n"
@@ -241,6 +242,7 @@ static void every_setting_reaches_its_field(void **state)
 		" tr = \"deny\"; };\n"), 0);
 	assert_int_equal(policy.size, sizeof(policy));
 	assert_int_equal(policy.ring_records, 64);
+	assert_int_equal(policy.record_patching, 1);
 	assert_memory_equal(policy.patching, ((__u8[9]){ 1, 0, 3, 0, 0, 3, 0 }), 9);
 	assert_int_equal(policy.has_key, 1);
 	assert_int_equal(policy.key_hash[10], 0xaa);

@@ -9,7 +9,7 @@ static void commit(u8 cpl)
 	body_set(0, VBH_REG_CPL, cpl);
 	host_lock(&body->guest);
 	event_begin(&body->vcpu[0], &ev, VBH_KIND_CPU);
-	event_commit(&body->guest, &ev);
+	event_commit(&body->vcpu[0], &ev);
 	host_unlock(&body->guest);
 	body_set(0, VBH_REG_CPL, 0);
 }
@@ -207,17 +207,71 @@ static void an_acknowledgement_never_goes_back_or_beyond(void **state)
 	assert_int_equal(ring()->tail, 2);
 }
 
-static void patching_fills_half_of_the_ring_and_is_never_lost(void **state)
+static void patched(u32 times)
 {
 	struct vbh_event ev;
-	u32 i;
 
+	host_lock(&body->guest);
+	while (times--) {
+		event_begin(&body->vcpu[0], &ev, VBH_KIND_PATCH);
+		event_patch(&body->vcpu[0], &ev);
+	}
+	host_unlock(&body->guest);
+}
+
+static void patching_is_only_counted_until_somebody_asks(void **state)
+{
 	(void)state;
 	body_ring(2);
-	for (i = 0; i < 20; i++) {
-		event_begin(&body->vcpu[0], &ev, VBH_KIND_PATCH);
-		event_commit(&body->guest, &ev);
-	}
+	patched(3);
+	assert_int_equal(ring()->head, 0);
+	assert_int_equal(call(VBH_HC_NOTES, VBH_NOTES_RECORD, 0, 0), 0);
+	patched(2);
+	assert_int_equal(ring()->head, 2);
+	assert_int_equal(record(0)->patches, 4);
+	assert_int_equal(last_event()->patches, 5);
+	assert_int_equal(call(VBH_HC_NOTES, VBH_NOTES_COUNT, 0, 0), 0);
+	patched(2);
+	assert_int_equal(ring()->head, 2);
+	assert_int_equal(body->guest.log.patches[0], 7);
+	/* What is no patch is recorded all the same. */
+	commit(0);
+	assert_int_equal(ring()->head, 3);
+}
+
+static void recording_always_is_not_taken_back_after_the_seal(void **state)
+{
+	(void)state;
+	body_ring(2);
+	assert_int_equal(call(VBH_HC_NOTES, VBH_NOTES_ALWAYS, 0, 0), 0);
+	assert_int_equal(call(VBH_HC_NOTES, VBH_NOTES_ALWAYS + 1, 0, 0), -EINVAL);
+	assert_int_equal(call(VBH_HC_NOTES, VBH_NOTES_COUNT, 0, 0), 0);
+	assert_int_equal(call(VBH_HC_NOTES, VBH_NOTES_ALWAYS, 0, 0), 0);
+	assert_int_equal(call(VBH_HC_SEAL, 0, 0, 0), 0);
+	assert_int_equal(call(VBH_HC_NOTES, VBH_NOTES_RECORD, 0, 0), -EPERM);
+	assert_int_equal(call(VBH_HC_NOTES, VBH_NOTES_COUNT, 0, 0), -EPERM);
+	assert_int_equal(last_event()->kind, VBH_KIND_HYPERCALL);
+	assert_int_equal(call(VBH_HC_NOTES, VBH_NOTES_ALWAYS, 0, 0), 0);
+	assert_int_equal(body->guest.log.notes, VBH_NOTES_ALWAYS);
+}
+
+static void listening_goes_on_and_off_after_the_seal(void **state)
+{
+	(void)state;
+	body_ring(2);
+	assert_int_equal(call(VBH_HC_SEAL, 0, 0, 0), 0);
+	assert_int_equal(call(VBH_HC_NOTES, VBH_NOTES_RECORD, 0, 0), 0);
+	assert_int_equal(call(VBH_HC_NOTES, VBH_NOTES_COUNT, 0, 0), 0);
+	assert_int_equal(call(VBH_HC_NOTES, VBH_NOTES_ALWAYS, 0, 0), 0);
+	assert_int_equal(call(VBH_HC_NOTES, VBH_NOTES_COUNT, 0, 0), -EPERM);
+}
+
+static void patching_fills_half_of_the_ring_and_is_never_lost(void **state)
+{
+	(void)state;
+	body_ring(2);
+	assert_int_equal(call(VBH_HC_NOTES, VBH_NOTES_RECORD, 0, 0), 0);
+	patched(20);
 	assert_int_equal(ring()->head, 8);
 	assert_int_equal(ring()->lost, 0);
 	assert_int_equal(body->guest.log.patches[0], 20);
@@ -251,7 +305,7 @@ static void check_chain(u64 from, u64 to, u8 hash[VBH_HASH_LEN])
 	for (; from < to; from++) {
 		sha256_init(&s);
 		sha256_update(&s, hash, VBH_HASH_LEN);
-		sha256_update(&s, record(from), 224);
+		sha256_update(&s, record(from), offsetof(struct vbh_event, hash));
 		sha256_final(&s, hash);
 		assert_int_equal(record(from)->seq, from);
 		assert_memory_equal(record(from)->hash, hash, VBH_HASH_LEN);
@@ -329,6 +383,9 @@ int main(void)
 		T(a_task_that_can_not_be_read_is_left_out),
 		T(a_full_ring_keeps_what_it_has_and_counts),
 		T(an_acknowledgement_never_goes_back_or_beyond),
+		T(patching_is_only_counted_until_somebody_asks),
+		T(recording_always_is_not_taken_back_after_the_seal),
+		T(listening_goes_on_and_off_after_the_seal),
 		T(patching_fills_half_of_the_ring_and_is_never_lost),
 		T(programs_can_fill_half_of_the_ring_at_most),
 		T(random_filling_and_reading_never_breaks_the_chain),

@@ -273,6 +273,7 @@ static void text_poke_may_patch_before_the_seal(void **state)
 	put(DEST, 0xaabbccddee);
 	put(0x3000, 0x5544332211);
 	code_rep_movsb(DEST, 0x3000, 5);
+	assert_int_equal(call(VBH_HC_NOTES, VBH_NOTES_RECORD, 0, 0), 0);
 	before = events();
 	assert_int_equal(access_at(DEST, VBH_W), VBH_DONE);
 	ev = assert_one_event(before, VBH_KIND_PATCH, VBH_ACTION_NOTED);
@@ -329,6 +330,7 @@ static void a_long_rep_goes_on_page_by_page(void **state)
 	(void)state;
 	protect(VBH_RULE_DENY, VBH_REGION_F_PATCHABLE);
 	poke();
+	assert_int_equal(call(VBH_HC_NOTES, VBH_NOTES_RECORD, 0, 0), 0);
 	for (i = 0; i < 300; i++)
 		body->mem[0x3000 + i] = i * 3 + 1;
 	code_rep_movsb(AT_TEXT + 4096 - 300, 0x3000, 400);

@@ -140,6 +140,7 @@ static void each_step_is_an_event_with_old_and_new(void **state)
 	u64 before = events();
 
 	(void)state;
+	assert_int_equal(call(VBH_HC_NOTES, VBH_NOTES_RECORD, 0, 0), 0);
 	assert_true(poke(0, KTEXT + J5, &int3, 1));
 	ev = assert_one_event(before, VBH_KIND_PATCH, VBH_ACTION_NOTED);
 	assert_int_equal(ev->detail, VBH_PATCH_JUMP_LABELS);
@@ -417,6 +418,7 @@ static void a_kprobe_comes_by_text_poke_and_before_the_seal(void **state)
 {
 	(void)state;
 	assert_false(poke_mov(0, KTEXT + 0x3100, &int3, 1));
+	assert_int_equal(call(VBH_HC_NOTES, VBH_NOTES_RECORD, 0, 0), 0);
 	assert_true(text_poke_at(KTEXT + 0x100 - 0x20, &int3));
 	assert_int_equal(last_event()->kind, VBH_KIND_PATCH);
 	assert_int_equal(last_event()->detail, VBH_PATCH_KPROBES);

@@ -65,7 +65,8 @@ struct attempt {
 /* The tables, one a file; each ends with an empty row. */
 extern const struct attack cr_attacks[], msr_attacks[], dtr_attacks[];
 extern const struct attack memory_attacks[], hv_attacks[], virt_attacks[];
-extern const struct attack hypercall_attacks[], sealed_attacks[], ipi_attacks[], patch_attacks[];
+extern const struct attack hypercall_attacks[], sealed_attacks[], ipi_attacks[];
+extern const struct attack patch_attacks[], table_attacks[];
 
 /* The kernel's address of a symbol that is not exported, or 0. */
 unsigned long attack_symbol(const char *name);

@@ -129,6 +129,22 @@ static __always_inline int try_store8(void *to, u8 value, u64 *rip)
 	return vector;
 }
 
+static __always_inline int try_store16(void *to, u16 value, u64 *rip)
+{
+	int vector;
+
+	TRY_INSN("movw %w[v], (%[to])", rip, vector, [v] "r" (value), [to] "r" (to));
+	return vector;
+}
+
+static __always_inline int try_store32(void *to, u32 value, u64 *rip)
+{
+	int vector;
+
+	TRY_INSN("movl %k[v], (%[to])", rip, vector, [v] "r" (value), [to] "r" (to));
+	return vector;
+}
+
 static __always_inline int try_store_xchg(void *to, u64 value, u64 *rip)
 {
 	u64 scratch = value;

@@ -1,38 +1,61 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The kernel's own ways to change its text, used by an attacker. The sites are
- * this module's own, in functions that nothing calls, so that without VBH they
- * can be broken and mended. The kernel's code is not made to be denied: here a
- * notifier skips the store that faulted and has its source say what stands in
- * the text, so that the kernel finds what it expects and goes on.
+ * Stores to patch sites that the kernel's tables do not allow, most of them made
+ * by the kernel's own functions: patch_poke.c says how those survive a denial.
  */
-#include <linux/jump_label.h>
-#include <linux/kdebug.h>
-#include <linux/memory.h>
-#include <linux/mutex.h>
-#include <linux/notifier.h>
-#include <linux/static_call.h>
+#include <linux/mm.h>
+#include <linux/smp.h>
 #include <linux/string.h>
-#include <asm/text-patching.h>
+#include <linux/vmalloc.h>
+#include <asm/nops.h>
+#include <asm/trapnr.h>
 
-#include "attack.h"
 #include "hypercall.h"
+#include "insn.h"
 #include "memory.h"
+#include "patch.h"
 
 #define PADDING		16	/* bytes of INT3 between two objects' text */
-#define SITE_MAX	8
+#define ROUNDS		16	/* of each CPU in a race */
 
-static DEFINE_STATIC_KEY_FALSE(patch_key);
+DEFINE_STATIC_KEY_FALSE(vbh_attack_key);
 
-/* Two sites side by side, each with a target of its own. */
+#define ENTRY(site, target)				\
+	".pushsection __jump_table, \"aw\"\n"		\
+	_ASM_ALIGN "\n"					\
+	".long " site " - .\n"				\
+	".long " target " - .\n"			\
+	_ASM_PTR "vbh_attack_key - .\n"			\
+	".popsection\n"
+
+/* Two jump labels side by side, each with a target of its own. */
 static noinline __used int patch_jumps(int n)
 {
-	if (static_branch_unlikely(&patch_key))
-		n = n * 5 + 1;
-	if (static_branch_unlikely(&patch_key))
-		n ^= 0x1234;
+	asm goto(".p2align 3\n"
+		 "1: .byte " __stringify(BYTES_NOP5) "\n"
+		 "2: .byte " __stringify(BYTES_NOP5) "\n"
+		 ENTRY("1b", "%l[first]") ENTRY("2b", "%l[second]")
+		 : : : : first, second);
 	return n;
+first:
+	return n * 5 + 1;
+second:
+	return n ^ 0x1234;
 }
+
+/* One whose last three bytes are on the next page. */
+asm(".pushsection .text\n"
+    ".p2align 12\n"
+    "	.skip 4094, 0xcc\n"
+    ".type vbh_attack_paged, @function\n"
+    "vbh_attack_paged: .byte " __stringify(BYTES_NOP5) "\n"
+    "3:	jmp __x86_return_thunk\n"
+    "	int3\n"
+    ".size vbh_attack_paged, . - vbh_attack_paged\n"
+    ".popsection\n"
+    ENTRY("vbh_attack_paged", "3b"));
+
+extern u8 vbh_attack_paged[];
 
 static noinline int patch_callee(int n)
 {
@@ -47,128 +70,6 @@ static noinline __used int patch_calls(int n)
 }
 
 extern u8 vbh_attack_victim[];
-
-static struct {
-	void *(*poke)(void *addr, const void *opcode, size_t len);
-	void (*poke_bp)(void *addr, const void *opcode, size_t len, const void *emulate);
-	void (*jump)(struct jump_entry *entry, enum jump_label_type type);
-	struct mutex *mutex;
-} text;
-
-static bool find_text(struct attempt *t)
-{
-	/* skip_store() knows no other memcpy(), and the kernel does not survive a fault in it. */
-	if (attack_vbh() && !boot_cpu_has(X86_FEATURE_REP_GOOD)) {
-		attempt_unavailable(t, "memcpy() of this processor does without REP");
-		return false;
-	}
-	text.poke = (void *)attack_symbol("text_poke");
-	text.poke_bp = (void *)attack_symbol("text_poke_bp");
-	text.jump = (void *)attack_symbol("arch_jump_label_transform");
-	text.mutex = (void *)attack_symbol("text_mutex");
-	if (text.poke && text.poke_bp && text.jump && text.mutex)
-		return true;
-	attempt_broken(t, "a function of the kernel's patching was not found");
-	return false;
-}
-
-/* The attempt whose stores are watched; one at a time, by main.c's mutex. */
-static struct {
-	struct attempt *t;
-	struct task_struct *task;
-	unsigned int faults;
-} watched;
-
-/* REP MOVSB or REP MOVSQ of memcpy(): as if it had been carried out. */
-static bool skip_store(struct pt_regs *regs)
-{
-	const u8 *insn = (const u8 *)regs->ip;
-	bool quads = insn[0] == 0xf3 && insn[1] == 0x48 && insn[2] == 0xa5;
-	unsigned long len = quads ? regs->cx * 8 : regs->cx;
-
-	if (!quads && (insn[0] != 0xf3 || insn[1] != 0xa4))
-		return false;
-	memcpy((void *)regs->si, (void *)regs->di, len);
-	regs->si += len;
-	regs->di += len;
-	regs->cx = 0;
-	regs->ip += quads ? 3 : 2;
-	return true;
-}
-
-static int on_die(struct notifier_block *nb, unsigned long why, void *data)
-{
-	struct die_args *args = data;
-
-	if (why != DIE_GPF || current != watched.task)
-		return NOTIFY_DONE;
-	if (!watched.faults++)
-		watched.t->rip = args->regs->ip;
-	watched.t->vector = args->trapnr;
-	return skip_store(args->regs) ? NOTIFY_STOP : NOTIFY_DONE;
-}
-
-static struct notifier_block die_notifier = { .notifier_call = on_die };
-
-static void watch(struct attempt *t)
-{
-	watched.t = t;
-	watched.task = current;
-	watched.faults = 0;
-	register_die_notifier(&die_notifier);
-}
-
-static void unwatch(void)
-{
-	unregister_die_notifier(&die_notifier);
-	watched.task = NULL;
-}
-
-/*
- * What the attack wanted to stand at addr, of len bytes, and what stood there.
- * An attack may be denied in several of its steps.
- */
-static void judge(struct attempt *t, void *addr, const u8 *old, const u8 *new, u32 len,
-		  u16 kind)
-{
-	bool changed = memcmp(addr, old, len);
-	int vector = watched.faults ? t->vector : 0;
-
-	attempt_expect(t, VBH_KIND_WRITE, kind);
-	if (watched.faults) {
-		t->ops = watched.faults;
-		/* An INT3 may have been let in, and is all that there is. */
-		changed = !memcmp(addr, new, len);
-	}
-	if (changed)
-		text.poke(addr, old, len);
-	else if (memcmp(addr, old, len))
-		text.poke(addr, old, 1);
-	if (memcmp(addr, old, len))
-		attempt_broken(t, "what stood there could not be put back");
-	else
-		attempt_judge(t, vector, changed);
-}
-
-/* One text_poke() or text_poke_bp(). */
-static void poke(struct attempt *t, void *addr, const u8 *bytes, u32 len, bool bp, u16 kind)
-{
-	u8 old[SITE_MAX], new[SITE_MAX], from[SITE_MAX];
-
-	memcpy(old, addr, len);
-	memcpy(new, bytes, len);
-	memcpy(from, bytes, len);
-	mutex_lock(text.mutex);
-	watch(t);
-	attempt_here(t);
-	if (bp)
-		text.poke_bp(addr, from, len, NULL);
-	else
-		text.poke(addr, from, len);
-	unwatch();
-	judge(t, addr, old, new, len, kind);
-	mutex_unlock(text.mutex);
-}
 
 /* The kernel's own text, where only padding is. */
 static u8 *padding(void)
@@ -207,14 +108,14 @@ static void attack_poke_bp(struct attempt *t)
 	attack_padding(t, true);
 }
 
-/* The two jump labels of patch_jumps(), in order of address. */
-static bool find_jumps(struct attempt *t, struct jump_entry *pair[2])
+bool find_jumps(struct attempt *t, struct jump_entry *pair[2])
 {
 	struct jump_entry *e = THIS_MODULE->jump_entries, *end = e + THIS_MODULE->num_jump_entries;
 	int n = 0;
 
-	for (; e < end; e++)
-		if (jump_entry_key(e) == &patch_key.key && n < 2)
+	for (; e < end && n < 2; e++)
+		if (jump_entry_key(e) == &vbh_attack_key.key &&
+		    jump_entry_code(e) != (unsigned long)vbh_attack_paged)
 			pair[n++] = e;
 	if (!find_text(t))
 		return false;
@@ -227,8 +128,7 @@ static bool find_jumps(struct attempt *t, struct jump_entry *pair[2])
 	return true;
 }
 
-/* The JMP of label e, as long as its NOP is, to another target. */
-static u32 make_jump(const struct jump_entry *e, unsigned long target, u8 *bytes)
+u32 make_jump(const struct jump_entry *e, unsigned long target, u8 *bytes)
 {
 	unsigned long at = jump_entry_code(e);
 	u32 len = *(u8 *)at == 0x66 ? 2 : 5;
@@ -239,7 +139,11 @@ static u32 make_jump(const struct jump_entry *e, unsigned long target, u8 *bytes
 	return len;
 }
 
-static void attack_jump_target(struct attempt *t)
+/*
+ * The bytes from `from` on of the first label's JMP, to the target of label
+ * number `to`, by one text_poke() or by text_poke_bp().
+ */
+static void attack_jump(struct attempt *t, int to, u32 from, bool bp)
 {
 	struct jump_entry *pair[2];
 	u8 bytes[SITE_MAX];
@@ -247,93 +151,222 @@ static void attack_jump_target(struct attempt *t)
 
 	if (!find_jumps(t, pair))
 		return;
-	len = make_jump(pair[0], jump_entry_target(pair[1]), bytes);
-	poke(t, (void *)jump_entry_code(pair[0]), bytes, len, true, VBH_REGION_MODULE_TEXT);
+	len = make_jump(pair[0], jump_entry_target(pair[to]), bytes);
+	poke(t, (void *)(jump_entry_code(pair[0]) + from), bytes + from, len - from, bp,
+	     VBH_REGION_MODULE_TEXT);
 }
 
-/* A jump_entry of the attacker's own, given to the function that obeys them. */
-static void attack_jump_entry(struct attempt *t)
+static void attack_jump_target(struct attempt *t)
 {
-	static struct jump_entry forged;
-	u8 old[SITE_MAX], new[SITE_MAX];
-	struct jump_entry *pair[2];
-	unsigned long target;
-	void *addr;
-	u32 len;
-
-	if (!find_jumps(t, pair))
-		return;
-	addr = (void *)jump_entry_code(pair[0]);
-	target = jump_entry_target(pair[1]);
-	len = make_jump(pair[0], target, new);
-	memcpy(old, addr, len);
-	forged.code = (long)addr - (long)&forged.code;
-	forged.target = (long)target - (long)&forged.target;
-	watch(t);
-	attempt_here(t);
-	text.jump(&forged, JUMP_LABEL_JMP);
-	unwatch();
-	mutex_lock(text.mutex);
-	judge(t, addr, old, new, len, VBH_REGION_MODULE_TEXT);
-	mutex_unlock(text.mutex);
-}
-
-/* One store of len bytes at `from` bytes into the first label's site. */
-static void attack_within(struct attempt *t, u32 from, const u8 *bytes, u32 len)
-{
-	struct jump_entry *pair[2];
-
-	if (find_jumps(t, pair))
-		poke(t, (void *)(jump_entry_code(pair[0]) + from), bytes, len, false,
-		     VBH_REGION_MODULE_TEXT);
-}
-
-static void attack_int3_inside(struct attempt *t)
-{
-	static const u8 int3 = 0xcc;
-
-	attack_within(t, 1, &int3, 1);
+	attack_jump(t, 1, 0, true);
 }
 
 static void attack_tail_first(struct attempt *t)
 {
-	struct jump_entry *pair[2];
-	u8 bytes[SITE_MAX];
-	u32 len;
-
-	if (!find_jumps(t, pair))
-		return;
-	len = make_jump(pair[0], jump_entry_target(pair[0]), bytes);
-	attack_within(t, 1, bytes + 1, len - 1);
+	attack_jump(t, 0, 1, false);
 }
 
 /* All of the right bytes at once: a CPU that runs there could see half of them. */
 static void attack_whole(struct attempt *t)
 {
-	struct jump_entry *pair[2];
-	u8 bytes[SITE_MAX];
-	u32 len;
-
-	if (!find_jumps(t, pair))
-		return;
-	len = make_jump(pair[0], jump_entry_target(pair[0]), bytes);
-	attack_within(t, 0, bytes, len);
+	attack_jump(t, 0, 0, false);
 }
 
+static void attack_int3_inside(struct attempt *t)
+{
+	static const u8 int3 = 0xcc;
+	struct jump_entry *pair[2];
+
+	if (find_jumps(t, pair))
+		poke(t, (void *)(jump_entry_code(pair[0]) + 1), &int3, 1, false,
+		     VBH_REGION_MODULE_TEXT);
+}
+
+/* Another mapping of module text, of at most two pages. NULL: no memory. */
+static void *map_text(void *addr, u32 len)
+{
+	struct page *pages[2] = { vmalloc_to_page(addr), vmalloc_to_page(addr + len - 1) };
+	void *base = vmap(pages, pages[0] == pages[1] ? 1 : 2, VM_MAP, PAGE_KERNEL);
+
+	return base ? base + offset_in_page(addr) : NULL;
+}
+
+/* What was seen of a store of an own instruction to old; under text_mutex. */
+static void judge_store(struct attempt *t, int vector, void *addr, const u8 *old, u32 len)
+{
+	bool changed = memcmp(addr, old, len);
+
+	attempt_expect(t, VBH_KIND_WRITE, VBH_REGION_MODULE_TEXT);
+	if (changed)
+		text.poke(addr, old, len);
+	attempt_judge(t, vector, changed);
+}
+
+/* The end of one site and the beginning of the next. */
 static void attack_straddle(struct attempt *t)
 {
-	static const u8 bytes[] = { 0xcc, 0xcc };
 	struct jump_entry *pair[2];
-	u8 ignored[SITE_MAX];
-	u32 len;
+	u8 old[2], *addr, *alias;
+	int vector;
 
 	if (!find_jumps(t, pair))
 		return;
-	len = make_jump(pair[0], jump_entry_target(pair[0]), ignored);
-	if (jump_entry_code(pair[0]) + len != jump_entry_code(pair[1]))
-		attempt_unavailable(t, "the compiler put something between the two sites");
-	else
-		attack_within(t, len - 1, bytes, sizeof(bytes));
+	addr = (u8 *)jump_entry_code(pair[1]) - 1;
+	if (jump_entry_code(pair[0]) + 5 != jump_entry_code(pair[1])) {
+		attempt_broken(t, "the two sites are not side by side");
+		return;
+	}
+	alias = map_text(addr, 2);
+	if (!alias) {
+		attempt_unavailable(t, "no memory");
+		return;
+	}
+	mutex_lock(text.mutex);
+	memcpy(old, addr, 2);
+	vector = try_store16(alias, 0xcccc, &t->rip);
+	judge_store(t, vector, addr, old, 2);
+	mutex_unlock(text.mutex);
+	vunmap((void *)((unsigned long)alias & PAGE_MASK));
+}
+
+/* Behind an INT3, where it is due, the distance of a jump to elsewhere: on two pages. */
+static void attack_pages(struct attempt *t)
+{
+	u8 old[SITE_MAX], *alias, *addr = vbh_attack_paged;
+	static const u8 int3 = 0xcc;
+	int vector;
+
+	if (!find_text(t))
+		return;
+	if (offset_in_page(addr) + 5 <= PAGE_SIZE) {
+		attempt_broken(t, "the site is not on two pages");
+		return;
+	}
+	alias = map_text(addr, 5);
+	if (!alias) {
+		attempt_unavailable(t, "no memory");
+		return;
+	}
+	mutex_lock(text.mutex);
+	memcpy(old, addr, 5);
+	text.poke(addr, &int3, 1);
+	vector = try_store32(alias + 1, 0x1000, &t->rip);
+	judge_store(t, vector, addr + 1, old + 1, 4);
+	text.poke(addr, old, 1);
+	if (memcmp(addr, old, 5))
+		attempt_broken(t, "what stood there could not be put back");
+	mutex_unlock(text.mutex);
+	vunmap((void *)((unsigned long)alias & PAGE_MASK));
+}
+
+/*
+ * Two CPUs at one jump label. One takes it through its phases, there and back;
+ * the other writes, as fast as it can, first bytes that go with either end, and
+ * an end that goes with none. Each looks whether it sees a site that can not be.
+ */
+struct race {
+	u8 *site, *alias;
+	u8 nop[5], jump[5];
+	u64 rip;
+	atomic_t faults, mixed;
+	atomic_t running;	/* CPUs that have not come to their end */
+};
+
+static void race_look(struct race *r)
+{
+	u64 seen = READ_ONCE(*(u64 *)r->site);
+	u8 *b = (u8 *)&seen;
+
+	if (*b != 0xcc && memcmp(b, r->nop, 5) && memcmp(b, r->jump, 5))
+		atomic_inc(&r->mixed);
+}
+
+static void race_byte(struct race *r, u8 value)
+{
+	u64 rip;
+
+	if (try_store8(r->alias, value, &rip))
+		atomic_inc(&r->faults);
+	race_look(r);
+}
+
+static void race_tail(struct race *r, u32 value)
+{
+	u64 rip;
+
+	if (try_store32(r->alias + 1, value, &rip))
+		atomic_inc(&r->faults);
+	race_look(r);
+}
+
+static void race_other(void *data)
+{
+	struct race *r = data;
+	int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		race_byte(r, r->jump[0]);
+		race_tail(r, 0x1000);
+		race_byte(r, r->nop[0]);
+	}
+	atomic_dec(&r->running);
+}
+
+static void race_here(struct race *r)
+{
+	int i;
+
+	for (i = 0; i < ROUNDS || atomic_read(&r->running); i++) {
+		u8 *to = i & 1 ? r->nop : r->jump;
+
+		race_byte(r, 0xcc);
+		race_tail(r, *(u32 *)(to + 1));
+		race_byte(r, to[0]);
+	}
+}
+
+/* Whatever stands there: back to the NOP, in the right order. */
+static void race_mend(struct race *r)
+{
+	static const u8 int3 = 0xcc;
+
+	if (!memcmp(r->site, r->nop, 5))
+		return;
+	text.poke(r->site, &int3, 1);
+	text.poke(r->site + 1, r->nop + 1, 4);
+	text.poke(r->site, r->nop, 1);
+}
+
+static void attack_race(struct attempt *t)
+{
+	int other = attack_other_cpu();
+	struct jump_entry *pair[2];
+	struct race r = { };
+	unsigned int faults;
+
+	if (!find_jumps(t, pair))
+		return;
+	r.site = (u8 *)jump_entry_code(pair[0]);
+	r.alias = map_text(r.site, 5);
+	if (other < 0 || !r.alias) {
+		attempt_unavailable(t, other < 0 ? "there is one CPU only" : "no memory");
+		return;
+	}
+	memcpy(r.nop, r.site, 5);
+	make_jump(pair[0], jump_entry_target(pair[0]), r.jump);
+	atomic_set(&r.running, 1);
+	mutex_lock(text.mutex);
+	smp_call_function_single(other, race_other, &r, 0);
+	race_here(&r);
+	race_mend(&r);
+	mutex_unlock(text.mutex);
+	vunmap((void *)((unsigned long)r.alias & PAGE_MASK));
+
+	faults = atomic_read(&r.faults);
+	attempt_expect(t, VBH_KIND_WRITE, VBH_REGION_MODULE_TEXT);
+	if (faults)
+		t->ops = faults;
+	attempt_judge(t, faults ? X86_TRAP_GP : 0, atomic_read(&r.mixed));
 }
 
 /* A static call's trampoline to the middle of a function. */
@@ -375,19 +408,19 @@ static void attack_ftrace_target(struct attempt *t)
 
 const struct attack patch_attacks[] = {
 	{ "patch-poke", "can have text_poke() change kernel text after the seal",
-	  attack_poke, ONE | A_UNTIL_SEAL },
+	  attack_poke, STEPS | A_UNTIL_SEAL },
 	{ "patch-poke-bp", "can have text_poke_bp() change kernel text after the seal",
 	  attack_poke_bp, STEPS | A_UNTIL_SEAL },
 	{ "patch-jump-target", "can send a jump label to another label's target",
 	  attack_jump_target, STEPS },
-	{ "patch-jump-entry", "can have the kernel obey a forged jump_entry",
-	  attack_jump_entry, STEPS },
 	{ "patch-int3-inside", "can put an INT3 behind a site's first byte",
 	  attack_int3_inside, ONE },
 	{ "patch-tail-first", "can write the end of a site without an INT3 before it",
-	  attack_tail_first, ONE },
-	{ "patch-whole", "can write a whole site at once", attack_whole, ONE },
+	  attack_tail_first, STEPS },
+	{ "patch-whole", "can write a whole site at once", attack_whole, STEPS },
 	{ "patch-straddle", "can write two sites with one store", attack_straddle, ONE },
+	{ "patch-pages", "can write two pages of a site with one store", attack_pages, ONE },
+	{ "patch-race", "can race two CPUs over the phases of one site", attack_race, STEPS },
 	{ "patch-call-target", "can send a static call into the middle of a function",
 	  attack_call_target, STEPS },
 	{ "patch-ftrace-target", "can have a traced function call what is no tracer",
