@@ -6,7 +6,6 @@
 #ifndef EPERM
 #define EPERM		1
 #define ENOENT		2
-#define E2BIG		7
 #define EAGAIN		11
 #define ENOMEM		12
 #define EACCES		13
@@ -16,7 +15,6 @@
 #define ENODEV		19
 #define EINVAL		22
 #define ENOSPC		28
-#define ERANGE		34
 #define ENOSYS		38
 #define EOPNOTSUPP	95
 #define EALREADY	114

@@ -26,7 +26,6 @@ s64 hc_key(struct vbh_vcpu *vcpu, const u64 args[4])
 
 s64 hc_seal(struct vbh_vcpu *vcpu, const u64 args[4])
 {
-	(void)args;
 	if (vcpu->guest->state != VBH_STATE_OPEN)
 		return -EALREADY;
 	vcpu->guest->state = VBH_STATE_SEALED;
@@ -101,7 +100,6 @@ s64 hc_unlock(struct vbh_vcpu *vcpu, const u64 args[4])
 
 s64 hc_stop(struct vbh_vcpu *vcpu, const u64 args[4])
 {
-	(void)args;
 	if (!(vcpu->guest->features & VBH_FEAT_STOP))
 		return -ENOSYS;
 	if (vcpu->guest->state == VBH_STATE_SEALED)

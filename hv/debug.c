@@ -40,9 +40,6 @@ void hv_log(const char *what, u64 a, u64 b)
 #else
 void hv_log(const char *what, u64 a, u64 b)
 {
-	(void)what;
-	(void)a;
-	(void)b;
 }
 #endif
 

@@ -10,7 +10,6 @@
 #define DESC_TYPE(d)		((d) >> 40 & 15)
 #define TYPE_LDT		2
 #define TYPE_TSS		9
-#define TYPE_TSS_BUSY		11
 
 /* A write is the guest's: where it may not write, neither do we for it. */
 static bool may_write(struct hv_cpu *cpu, u64 gva, u64 gpa)

@@ -65,7 +65,6 @@ void hv_cpuid(struct hv_cpu *cpu, u64 guest_cr4)
 
 enum hv_act exit_cpuid(struct hv_cpu *cpu, struct vm_exit *exit)
 {
-	(void)exit;
 	hv_cpuid(cpu, hv.vendor->get(cpu, VBH_REG_CR4));
 	return HV_ADVANCE;
 }
@@ -75,7 +74,6 @@ enum hv_act exit_xsetbv(struct hv_cpu *cpu, struct vm_exit *exit)
 {
 	u64 value = (u32)cpu->gpr[VBH_REG_RAX] | cpu->gpr[VBH_REG_RDX] << 32;
 
-	(void)exit;
 	if (hv.vendor->get(cpu, VBH_REG_CPL) || !(read_cr4() & CR4_OSXSAVE))
 		return HV_GP;
 	return xsetbv_safe(cpu->gpr[VBH_REG_RCX], value) ? HV_ADVANCE : HV_GP;
@@ -109,7 +107,6 @@ enum hv_act exit_hypercall(struct hv_cpu *cpu, struct vm_exit *exit)
 
 enum hv_act exit_virt_insn(struct hv_cpu *cpu, struct vm_exit *exit)
 {
-	(void)exit;
 	return hv_verdict(core_virt_insn(&cpu->vcpu, 0, 0), HV_UD);
 }
 
@@ -149,7 +146,6 @@ enum hv_act exit_memory(struct hv_cpu *cpu, struct vm_exit *exit)
 /* An INIT that did not come through a trapped ICR: from outside. A parked CPU takes it. */
 enum hv_act exit_init(struct hv_cpu *cpu, struct vm_exit *exit)
 {
-	(void)exit;
 	if (core_init(&cpu->vcpu, &cpu->vcpu, cpu->apic_id) == VBH_ALLOW)
 		__atomic_or_fetch(&cpu->requests, REQ_INIT, __ATOMIC_SEQ_CST);
 	return HV_RESUME;
@@ -172,8 +168,6 @@ enum hv_act exit_sipi(struct hv_cpu *cpu, struct vm_exit *exit)
 /* Thrown-away cache lines could be ours, so they are written back. */
 enum hv_act exit_invd(struct hv_cpu *cpu, struct vm_exit *exit)
 {
-	(void)cpu;
-	(void)exit;
 	asm volatile("wbinvd" ::: "memory");
 	return HV_ADVANCE;
 }
@@ -181,15 +175,12 @@ enum hv_act exit_invd(struct hv_cpu *cpu, struct vm_exit *exit)
 /* Long mode has none, and Linux makes none before it. */
 enum hv_act exit_task_switch(struct hv_cpu *cpu, struct vm_exit *exit)
 {
-	(void)cpu;
-	(void)exit;
 	return HV_GP;
 }
 
 /* What the platform does on a shutdown: reset (port 0xcf9, then the keyboard controller). */
 enum hv_act exit_triple_fault(struct hv_cpu *cpu, struct vm_exit *exit)
 {
-	(void)exit;
 	hv_log("triple fault at", hv.vendor->get(cpu, VBH_REG_RIP), cpu->index);
 	outb(0xcf9, 0x02);
 	outb(0xcf9, 0x06);
@@ -199,15 +190,11 @@ enum hv_act exit_triple_fault(struct hv_cpu *cpu, struct vm_exit *exit)
 
 enum hv_act exit_resume(struct hv_cpu *cpu, struct vm_exit *exit)
 {
-	(void)cpu;
-	(void)exit;
 	return HV_RESUME;
 }
 
 enum hv_act exit_gp(struct hv_cpu *cpu, struct vm_exit *exit)
 {
-	(void)cpu;
-	(void)exit;
 	return HV_GP;
 }
 

@@ -76,7 +76,6 @@ int host_read_gpa(struct vbh_guest *guest, u64 gpa, void *buf, u32 len)
 {
 	u8 *to = buf, *from;
 
-	(void)guest;
 	if (in_page(gpa, len) < len && check_range(gpa, len))
 		return -EFAULT;
 	while (len) {
@@ -98,7 +97,6 @@ int host_write_gpa(struct vbh_guest *guest, u64 gpa, const void *buf, u32 len)
 	const u8 *from = buf;
 	u8 *to;
 
-	(void)guest;
 	if (in_page(gpa, len) < len && check_range(gpa, len))
 		return -EFAULT;
 	while (len) {
@@ -122,38 +120,32 @@ int host_translate(struct vbh_vcpu *vcpu, u64 cr3, u64 gva, u64 *gpa)
 
 int host_stage2_update(struct vbh_guest *guest, u64 gpa, u64 len)
 {
-	(void)guest;
 	return stage2_sync(gpa, gpa + len);
 }
 
 void host_flush(struct vbh_guest *guest)
 {
-	(void)guest;
 	smp_flush();
 }
 
 /* What a guest hands over may be big; splitting tables of the second stage comes first. */
 void *host_alloc_page(struct vbh_guest *guest)
 {
-	(void)guest;
 	return pool_pages_free() > POOL_RESERVE ? pool_page() : NULL;
 }
 
 void *host_map_ring(struct vbh_guest *guest, u64 gpa)
 {
-	(void)guest;
 	return is_guest_ram(gpa) ? window_map(this_cpu(), WINDOW_RING, gpa, false) : NULL;
 }
 
 void host_lock(struct vbh_guest *guest)
 {
-	(void)guest;
 	spin_lock(&hv.guest_lock);
 }
 
 void host_unlock(struct vbh_guest *guest)
 {
-	(void)guest;
 	spin_unlock(&hv.guest_lock);
 }
 
@@ -165,7 +157,6 @@ u64 host_tsc(void)
 
 u64 host_tsc_hz(struct vbh_guest *guest)
 {
-	(void)guest;
 	return hv.params.tsc_hz;
 }
 
@@ -173,7 +164,6 @@ void host_status(struct vbh_guest *guest, struct vbh_status *status)
 {
 	u32 i;
 
-	(void)guest;
 	status->memory = pool_bytes();
 	status->memory_free = pool_pages_free() * PAGE_SIZE;
 	for (i = 0; hv.vendor->name[i] && i < sizeof(status->vendor) - 1; i++)
@@ -182,7 +172,6 @@ void host_status(struct vbh_guest *guest, struct vbh_status *status)
 
 int host_stats(struct vbh_guest *guest, u32 cpu, struct vbh_stats *stats)
 {
-	(void)guest;
 	if (cpu >= hv.params.cpus)
 		return -ENOENT;
 	memcpy(stats->exits, hv_cpu(cpu)->exits, sizeof(stats->exits));
@@ -193,7 +182,6 @@ int host_stats(struct vbh_guest *guest, u32 cpu, struct vbh_stats *stats)
 
 void host_panic(struct vbh_guest *guest, const struct vbh_event *ev)
 {
-	(void)guest;
 	hv_log("rule panic: kind, rip", ev->kind, ev->rip);
 	smp_halt_others();
 }

@@ -21,9 +21,6 @@ struct msr_row {
  */
 static enum hv_act absent_read(struct hv_cpu *cpu, u32 msr, u64 *value)
 {
-	(void)cpu;
-	(void)msr;
-	(void)value;
 	return HV_GP;
 }
 
@@ -36,7 +33,6 @@ static enum hv_act feature_control_read(struct hv_cpu *cpu, u32 msr, u64 *value)
 {
 	if (!rdmsr_safe(msr, value))
 		return HV_GP;
-	(void)cpu;
 	*value = FEATURE_CONTROL_OFF;
 	return HV_ADVANCE;
 }
@@ -49,7 +45,6 @@ static enum hv_act hsave_write(struct hv_cpu *cpu, u32 msr, u64 value)
 
 static enum hv_act efer_read(struct hv_cpu *cpu, u32 msr, u64 *value)
 {
-	(void)msr;
 	*value = hv.vendor->get(cpu, VBH_REG_EFER);
 	return HV_ADVANCE;
 }
@@ -123,7 +118,6 @@ static enum hv_act plain_write(struct hv_cpu *cpu, u32 msr, u64 value)
 
 static enum hv_act icr_write(struct hv_cpu *cpu, u32 msr, u64 value)
 {
-	(void)msr;
 	return apic_icr(cpu, value, true);
 }
 

@@ -24,12 +24,10 @@
 #define unlikely(x)		__builtin_expect(!!(x), 0)
 
 #define CR0_PE			BIT(0)
-#define CR0_MP			BIT(1)
 #define CR0_TS			BIT(3)
 #define CR0_ET			BIT(4)
 #define CR0_NE			BIT(5)
 #define CR0_WP			BIT(16)
-#define CR0_AM			BIT(18)
 #define CR0_NW			BIT(29)
 #define CR0_CD			BIT(30)
 #define CR0_PG			BIT(31)
@@ -40,7 +38,6 @@
 #define CR4_OSFXSR		BIT(9)
 #define CR4_LA57		BIT(12)
 #define CR4_VMXE		BIT(13)
-#define CR4_SMXE		BIT(14)
 #define CR4_PCIDE		BIT(17)
 #define CR4_OSXSAVE		BIT(18)
 #define CR4_SMEP		BIT(20)
@@ -48,7 +45,6 @@
 #define CR4_PKE			BIT(22)
 #define CR4_CET			BIT(23)
 
-#define EFER_SCE		BIT(0)
 #define EFER_LME		BIT(8)
 #define EFER_LMA		BIT(10)
 #define EFER_NXE		BIT(11)
@@ -56,9 +52,7 @@
 
 #define RFLAGS_FIXED		BIT(1)
 #define RFLAGS_TF		BIT(8)
-#define RFLAGS_IF		BIT(9)
 #define RFLAGS_RF		BIT(16)
-#define RFLAGS_VM		BIT(17)
 
 #define DR6_INIT		0xffff0ff0ull
 #define DR6_BS			BIT(14)
@@ -89,7 +83,6 @@
 #define MSR_VMX_LAST		0x493
 #define MSR_X2APIC		0x800
 #define MSR_X2APIC_ICR		0x830
-#define MSR_XSS			0xda0
 #define MSR_HYPERV_FIRST	0x40000000
 #define MSR_HYPERV_LAST		0x400001ff
 #define MSR_KVM_FIRST		0x4b564d00
@@ -97,13 +90,8 @@
 #ifndef MSR_EFER
 #define MSR_EFER		0xc0000080
 #endif
-#define MSR_STAR		0xc0000081
-#define MSR_LSTAR		0xc0000082
-#define MSR_CSTAR		0xc0000083
-#define MSR_SFMASK		0xc0000084
 #define MSR_FS_BASE		0xc0000100
 #define MSR_GS_BASE		0xc0000101
-#define MSR_KERNEL_GS_BASE	0xc0000102
 #define MSR_TSC_RATIO		0xc0000104
 #define MSR_AMD_SYSCFG		0xc0010010
 #define MSR_AMD_IORR_FIRST	0xc0010016
@@ -113,7 +101,6 @@
 #define MSR_AMD_SMM_BASE	0xc0010111
 #define MSR_AMD_SMM_MASK	0xc0010113
 #define MSR_VM_CR		0xc0010114
-#define MSR_VM_IGNNE		0xc0010115
 #define MSR_VM_SMM_CTL		0xc0010116
 #define MSR_VM_HSAVE_PA		0xc0010117
 #define MSR_SVM_KEY		0xc0010118

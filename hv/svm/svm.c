@@ -15,7 +15,6 @@
 /* The memory type is left to the guest's PAT and the MTRRs, which still count (APM 2, 15.25.8). */
 static u64 npt_leaf(u32 rights, u8 type)
 {
-	(void)type;
 	if (!(rights & VBH_R))
 		return 0;
 	return NPT_P | NPT_U | NPT_A | NPT_D | (rights & VBH_W ? NPT_W : 0) |

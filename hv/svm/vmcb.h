@@ -116,7 +116,6 @@ _Static_assert(offsetof(struct vmcb, g_pat) == 0x668, "VMCB save area");
 #define SVM_EXIT_INVALID	0xffffffffull	/* the low half; QEMU leaves the upper one clear */
 
 #define NPF_WRITE		BIT(1)
-#define NPF_USER		BIT(2)
 #define NPF_FETCH		BIT(4)
 #define NPF_WALK		BIT(33)	/* by the walk of the guest's own tables */
 

@@ -45,7 +45,6 @@ void vmx_pins_changed(struct hv_cpu *cpu)
 	const struct pin_table *pins = &hv.guest.pins;
 	u32 i, n = __atomic_load_n(&pins->nr_msrs, __ATOMIC_ACQUIRE);
 
-	(void)cpu;
 	vmx_mask_crs();
 	if (READ_ONCE(pins->efer_mask))
 		vmx_intercept_msr_write(MSR_EFER);

@@ -45,6 +45,5 @@ u64 vmx_eptp(void)
 
 void vmx_flush(struct hv_cpu *cpu)
 {
-	(void)cpu;
 	invept(vmx_eptp());
 }

@@ -60,7 +60,6 @@ void vmx_inject(struct hv_cpu *cpu, const struct hv_event *ev)
 {
 	u64 info = EVENT_VALID | event_type(ev) << 8 | ev->vector;
 
-	(void)cpu;
 	/* In real mode nothing is pushed, and the entry check insists on that. */
 	if (ev->has_error && (vmread(VMCS_GUEST_CR0) & CR0_PE)) {
 		info |= EVENT_ERROR;
@@ -77,7 +76,6 @@ void vmx_inject(struct hv_cpu *cpu, const struct hv_event *ev)
 
 bool vmx_nmi_ready(struct hv_cpu *cpu)
 {
-	(void)cpu;
 	return !(vmread(VMCS_ENTRY_EVENT) & EVENT_VALID) &&
 	       !(vmread(VMCS_GUEST_SHADOW) & (SHADOW_INSN | SHADOW_NMI));
 }
@@ -125,14 +123,12 @@ void vmx_end_shadow(struct hv_cpu *cpu)
 {
 	u64 shadow = vmread(VMCS_GUEST_SHADOW);
 
-	(void)cpu;
 	if (shadow & SHADOW_INSN)
 		vmwrite(VMCS_GUEST_SHADOW, shadow & ~SHADOW_INSN);
 }
 
 void vmx_pend_single_step(struct hv_cpu *cpu)
 {
-	(void)cpu;
 	/* With BTF set, TF traps after branches only, and none is emulated. */
 	if (!(vmread(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
 		vmwrite(VMCS_GUEST_PENDING_DB, vmread(VMCS_GUEST_PENDING_DB) | PENDING_DB_BS);

@@ -153,7 +153,6 @@ void vmx_get_dt(struct hv_cpu *cpu, enum vbh_dtr dtr, struct dt_reg *reg)
 {
 	u64 second = dtr == VBH_DTR_IDTR ? 2 : 0;
 
-	(void)cpu;
 	reg->base = vmread(VMCS_GUEST_GDTR_BASE + second);
 	reg->limit = vmread(VMCS_GUEST_GDTR_LIMIT + second);
 }
@@ -162,7 +161,6 @@ void vmx_set_dt(struct hv_cpu *cpu, enum vbh_dtr dtr, const struct dt_reg *reg)
 {
 	u64 second = dtr == VBH_DTR_IDTR ? 2 : 0;
 
-	(void)cpu;
 	vmwrite(VMCS_GUEST_GDTR_BASE + second, reg->base);
 	vmwrite(VMCS_GUEST_GDTR_LIMIT + second, reg->limit);
 }
@@ -181,7 +179,6 @@ void vmx_set_seg(struct hv_cpu *cpu, enum hv_seg seg, const struct hv_segment *s
 {
 	u64 ar = s->attr ? s->attr & AR_MASK : AR_UNUSABLE;
 
-	(void)cpu;
 	if (seg == SEG_TR)
 		ar |= 2;	/* busy, as LTR leaves it */
 	vmwrite(VMCS_GUEST_SEL + 2 * seg, s->sel);
