@@ -11,7 +11,11 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } subcommands[] = {
+	{ "record", smc_cmd_record },
+	{ "report", smc_cmd_report },
 	{ "diff", smc_cmd_diff },
+	{ "sites", smc_cmd_sites },
+	{ "watch", smc_cmd_watch },
 };
 
 enum {

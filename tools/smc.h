@@ -65,7 +65,7 @@ int smc_vmlinux(const char *path, struct smc_blob *b, struct smc_error *e);
 #define SMC_BUILD_ID_MAX	32
 
 struct smc_segment {
-	uint64_t addr, len, offset;
+	uint64_t addr, len, offset, physical;
 };
 
 struct smc_module {
@@ -80,6 +80,7 @@ struct smc_system {
 	char release[128];
 	char build_id[2 * SMC_BUILD_ID_MAX + 1];
 	uint64_t text, etext;	/* linear addresses of _text and _etext */
+	uint64_t physical;	/* of _text; 0: not known */
 	int kcore;
 	struct smc_segment *segments;
 	size_t nr_segments;
@@ -201,6 +202,7 @@ struct smc_text {
 	char (*missing)[256];	/* modules that are not known by a file, and why */
 	size_t nr_missing;
 	bool all;		/* sites of the boot too; set before loading */
+	struct smc_files files;	/* of modules */
 };
 
 /*
@@ -210,6 +212,8 @@ struct smc_text {
  */
 int smc_text_load(struct smc_system *s, const char *vmlinux, const char *const *modules,
 		  struct smc_text *t, struct smc_error *e);
+/* Modules and symbols once more, for some have come or gone. */
+int smc_text_refresh(struct smc_text *t, struct smc_error *e);
 void smc_text_free(struct smc_text *t);
 int smc_site_add(struct smc_text *t, const struct smc_site *site);
 /* Sites that touch [addr, addr + len), *n of them. */
@@ -237,6 +241,11 @@ void smc_tracer(struct smc_system *s, uint64_t target, char *buf, size_t len);
 
 /* Instructions in words, "nopl 0x0(%rax,%rax,1)"; several separated by "; ". */
 void smc_disassemble(uint64_t addr, const uint8_t *bytes, size_t n, char *buf, size_t len);
+/*
+ * Of the n bytes of a function at func, the instructions that [from, to) touches,
+ * as offsets from func: false, and both as they were, if it can't be followed.
+ */
+bool smc_instructions(uint64_t func, const uint8_t *bytes, size_t n, size_t *from, size_t *to);
 
 int smc_rel32(uint64_t addr, uint64_t target, size_t len, uint8_t *rel);
 uint64_t smc_rel32_target(uint64_t addr, const uint8_t *bytes, size_t len);

@@ -130,7 +130,8 @@ static int capability_place(const struct smc_object *kernel, uint32_t *offset, u
 int smc_cpu_read(struct smc_system *s, const struct smc_object *kernel, struct smc_cpu *cpu,
 		 struct smc_error *e)
 {
-	uint64_t caps = symbol_addr("boot_cpu_data", ""), thunk = symbol_addr("x86_return_thunk", "");
+	uint64_t caps = symbol_addr("boot_cpu_data", "");
+	uint64_t thunk = symbol_addr("x86_return_thunk", "");
 	uint64_t up = symbol_addr("uniproc_patched", "");
 	uint32_t offset = 0, words = 0;
 	uint8_t patched = 0;

@@ -204,7 +204,9 @@ static int compare_all(struct smc_text *t, struct diffs *r)
 			nanosleep(&(struct timespec){ .tv_nsec = PAUSE_MS * 1000000L }, NULL);
 		if (try && !*t->system->root)
 			smc_kprobes_read(t);
-		r->n = r->unread = r->bytes = 0;
+		r->n = 0;
+		r->unread = 0;
+		r->bytes = 0;
 		expect_due(t);
 		for (size_t i = 0; !err && i < t->nr_objects; i++)
 			err = compare_object(t, &t->objects[i], r);
@@ -249,21 +251,50 @@ static void remark(struct smc_text *t, const struct diff *d, char *buf, size_t l
 			 smc_kind_name((enum smc_kind)s->kind), *key ? " " : "", key);
 }
 
+/*
+ * The whole instructions that a difference is in, before and after: found from
+ * the beginning of the function, for it need not begin where one does.
+ */
+static void print_instructions(const struct diff *d)
+{
+	size_t n = d->len < SHOWN ? d->len : SHOWN, from, to;
+	const uint8_t *bytes = NULL;
+	uint64_t start = d->addr;
+	struct symbol_info f;
+	uint8_t found[64];
+	char code[512];
+
+	if (symbol_info_at(d->addr, &f) && d->addr + n <= f.end)
+		bytes = smc_expected(d->object, f.addr, f.end - f.addr);
+	from = bytes ? d->addr - f.addr : 0;
+	to = from + n;
+	if (bytes && smc_instructions(f.addr, bytes, f.end - f.addr, &from, &to) &&
+	    to - from <= sizeof(found)) {
+		start = f.addr + from;
+		memcpy(found, bytes + from, to - from);
+	} else {
+		bytes = d->expected;
+		from = 0;
+		to = n;
+	}
+	smc_disassemble(start, bytes + from, to - from, code, sizeof(code));
+	printf("%*s- %s\n", 17, "", code);
+	memcpy(found + (d->addr - start), d->found, n);
+	smc_disassemble(start, found, to - from, code, sizeof(code));
+	printf("%*s+ %s\n", 17, "", code);
+}
+
 static void print_diff(struct smc_text *t, const struct diff *d, bool disasm)
 {
-	char where[256], a[64], b[64], note[1024], code[512];
+	char where[256], a[64], b[64], note[1024];
 
 	hex(d->expected, d->len, a);
 	hex(d->found, d->len, b);
 	remark(t, d, note, sizeof(note));
 	printf("%016" PRIx64 " %-40s %5zu  %s -> %s%s%s\n", d->addr,
 	       symbol_at(d->addr, where, sizeof(where)), d->len, a, b, *note ? "  " : "", note);
-	if (!disasm)
-		return;
-	smc_disassemble(d->addr, d->expected, d->len < SHOWN ? d->len : SHOWN, code, sizeof(code));
-	printf("%*s- %s\n", 17, "", code);
-	smc_disassemble(d->addr, d->found, d->len < SHOWN ? d->len : SHOWN, code, sizeof(code));
-	printf("%*s+ %s\n", 17, "", code);
+	if (disasm)
+		print_instructions(d);
 }
 
 static json_t *json_diff(struct smc_text *t, const struct diff *d)

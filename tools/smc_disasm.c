@@ -10,6 +10,36 @@
 
 static csh handle;
 
+static bool ready(void)
+{
+	if (handle)
+		return true;
+	if (cs_open(CS_ARCH_X86, CS_MODE_64, &handle) != CS_ERR_OK)
+		return false;
+	cs_option(handle, CS_OPT_SYNTAX, CS_OPT_SYNTAX_ATT);
+	return true;
+}
+
+bool smc_instructions(uint64_t func, const uint8_t *bytes, size_t n, size_t *from, size_t *to)
+{
+	cs_insn *insn = ready() ? cs_malloc(handle) : NULL;
+	const uint8_t *p = bytes;
+	size_t begin = 0, end = 0;
+
+	while (insn && end < *to && cs_disasm_iter(handle, &p, &n, &func, insn)) {
+		if ((size_t)(p - bytes) <= *from)
+			begin = (size_t)(p - bytes);
+		end = (size_t)(p - bytes);
+	}
+	if (insn)
+		cs_free(insn, 1);
+	if (end < *to)
+		return false;
+	*from = begin;
+	*to = end;
+	return true;
+}
+
 /* The operand of a branch is a number in hexadecimal: its symbol, if it has one. */
 static const char *operand(const cs_insn *insn, char *buf, size_t len)
 {
@@ -28,12 +58,7 @@ void smc_disassemble(uint64_t addr, const uint8_t *bytes, size_t n, char *buf, s
 	size_t used = 0;
 
 	buf[0] = '\0';
-	if (!handle) {
-		if (cs_open(CS_ARCH_X86, CS_MODE_64, &handle) != CS_ERR_OK)
-			return;
-		cs_option(handle, CS_OPT_SYNTAX, CS_OPT_SYNTAX_ATT);
-	}
-	insn = cs_malloc(handle);
+	insn = ready() ? cs_malloc(handle) : NULL;
 	while (insn && n && used < len) {
 		const char *separator = used ? "; " : "";
 		int put;

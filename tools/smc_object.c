@@ -55,7 +55,8 @@ static int open_elf(struct smc_object *o, unsigned int type, struct smc_error *e
 		if (!s->name)
 			return smc_fail(e, -EINVAL, "%s: its section names are damaged", o->path);
 		if (sh->sh_type != SHT_NOBITS) {
-			if (sh->sh_offset > o->file.len || sh->sh_size > o->file.len - sh->sh_offset)
+			if (sh->sh_offset > o->file.len ||
+			    sh->sh_size > o->file.len - sh->sh_offset)
 				return smc_fail(e, -EINVAL, "%s: cut off: section %s reaches beyond its end",
 						o->path, s->name);
 			s->data = o->file.data + sh->sh_offset;

@@ -356,7 +356,8 @@ static bool state_call(struct smc_text *t, const struct smc_site *s, const uint8
 		snprintf(words, len, "return");
 		return true;
 	}
-	if (!function_at(to, &f))
+	/* BPF's dispatchers take turns in two halves of their page. */
+	if (!function_at(to, &f) && !(symbol_info_at(to, &f) && !strcmp(f.module, "bpf")))
 		return false;
 	snprintf(words, len, "%s %s", jcc || tail ? "jump to" : "call", f.name);
 	return true;
@@ -398,6 +399,9 @@ bool smc_site_state(struct smc_text *t, const struct smc_site *s, const uint8_t 
 		return state_call(t, s, bytes, words, len);
 	case SMC_FTRACE:
 		return state_ftrace(t, s, bytes, words, len);
+	case SMC_SMP_LOCK:
+		snprintf(words, len, "%s", bytes[0] == 0xf0 ? "lock prefix" : "no lock prefix");
+		return bytes[0] == 0xf0 || bytes[0] == 0x3e;
 	default:
 		return false;
 	}
@@ -418,7 +422,10 @@ void smc_site_key(struct smc_text *t, const struct smc_site *s, char *buf, size_
 	name = i.name;
 	if (!strncmp(name, "__SCK__", 7))
 		name += 7;
-	if (s->key == i.addr)
+	/* The key is a field of the tracepoint. */
+	if (!strncmp(name, "__tracepoint_", 13))
+		snprintf(buf, len, "tracepoint %s", name + 13);
+	else if (s->key == i.addr)
 		snprintf(buf, len, "%s", name);
 	else
 		snprintf(buf, len, "%s+%#" PRIx64, name, s->key - i.addr);

@@ -110,7 +110,7 @@ static int open_kcore(struct smc_system *s, struct smc_error *e)
 			return smc_fail(e, -EINVAL, "%s: cut off in its program headers", path);
 		if (ph.p_type == PT_LOAD)
 			s->segments[s->nr_segments++] = (struct smc_segment){
-				ph.p_vaddr, ph.p_filesz, ph.p_offset };
+				ph.p_vaddr, ph.p_filesz, ph.p_offset, ph.p_paddr };
 	}
 	return 0;
 }
@@ -224,6 +224,10 @@ int smc_system_open(struct smc_system *s, const char *root, struct smc_error *e)
 	if (symbols_hidden() || !s->text || s->etext <= s->text)
 		return smc_fail(e, -EACCES, "%s: shows no addresses: it takes root (CAP_SYSLOG), and kernel.kptr_restrict below 2",
 				kallsyms);
+	for (size_t i = 0; i < s->nr_segments; i++)
+		if (s->text - s->segments[i].addr < s->segments[i].len &&
+		    s->segments[i].physical != UINT64_MAX)
+			s->physical = s->segments[i].physical + s->text - s->segments[i].addr;
 	return smc_system_modules(s, e);
 }
 

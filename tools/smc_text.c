@@ -311,10 +311,35 @@ static int load_kernel(struct smc_system *s, const char *vmlinux, struct smc_tex
 	return err;
 }
 
+/* The sites of an object, and what the boot does to it. */
+static int prepare(struct smc_text *t, size_t object, struct smc_error *e)
+{
+	int err = smc_sites_collect(t, object, e);
+
+	if (!err)
+		smc_apply_boot(t->system, &t->cpu, &t->objects[object]);
+	return err;
+}
+
+static int load_modules(struct smc_text *t, struct smc_error *e)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < t->system->nr_modules; i++) {
+		size_t before = t->nr_objects;
+
+		load_module(t->system, &t->system->modules[i], &t->files, t);
+		if (t->nr_objects > before)
+			err = prepare(t, before, e);
+	}
+	smc_sites_sort(t);
+	smc_kprobes_read(t);
+	return err;
+}
+
 int smc_text_load(struct smc_system *s, const char *vmlinux, const char *const *modules,
 		  struct smc_text *t, struct smc_error *e)
 {
-	struct smc_files files = { 0 };
 	int err;
 
 	t->system = s;
@@ -325,26 +350,41 @@ int smc_text_load(struct smc_system *s, const char *vmlinux, const char *const *
 	if (!err)
 		err = smc_cpu_read(s, &t->objects[0], &t->cpu, e);
 	if (!err)
-		err = find_files(s, modules, &files, e);
-	for (size_t i = 0; !err && i < s->nr_modules; i++)
-		load_module(s, &s->modules[i], &files, t);
-	smc_files_free(&files);
-	for (size_t i = 0; !err && i < t->nr_objects; i++) {
-		err = smc_sites_collect(t, i, e);
-		if (!err)
-			smc_apply_boot(s, &t->cpu, &t->objects[i]);
-	}
-	if (err)
-		return err;
-	smc_sites_sort(t);
-	smc_kprobes_read(t);
-	return 0;
+		err = find_files(s, modules, &t->files, e);
+	if (!err)
+		err = prepare(t, 0, e);
+	return err ? err : load_modules(t, e);
+}
+
+int smc_text_refresh(struct smc_text *t, struct smc_error *e)
+{
+	struct smc_system *s = t->system;
+	struct smc_object *p;
+	size_t kept = 0;
+	int err;
+
+	symbols_reload();
+	smc_forget(s);
+	while (t->nr_objects > 1)
+		smc_object_free(&t->objects[--t->nr_objects]);
+	for (size_t i = 0; i < t->nr_sites; i++)
+		if (!t->sites[i].object)
+			t->sites[kept++] = t->sites[i];
+	t->nr_sites = kept;
+	t->nr_missing = 0;
+	err = smc_system_modules(s, e);
+	p = err ? NULL : realloc(t->objects, (s->nr_modules + 1) * sizeof(*p));
+	if (!p)
+		return err ? err : smc_fail(e, -ENOMEM, "out of memory");
+	t->objects = p;
+	return load_modules(t, e);
 }
 
 void smc_text_free(struct smc_text *t)
 {
 	for (size_t i = 0; i < t->nr_objects; i++)
 		smc_object_free(&t->objects[i]);
+	smc_files_free(&t->files);
 	free(t->objects);
 	free(t->sites);
 	free(t->kprobes);
