@@ -46,6 +46,7 @@ check-long:
 bench:
 	@scripts/setup build test
 	@bench/run
+	@bench/diff
 
 fuzz:
 	@scripts/setup build test fuzz

@@ -80,6 +80,20 @@ static void set_mode(enum mode to)
 	settle();
 }
 
+void record_patching(bool on)
+{
+	if (vbh_events_patching(vbh, on))
+		die("recording of patches: %s", vbh_error(vbh));
+}
+
+void forget_records(void)
+{
+	struct vbh_info info;
+
+	if (vbh_info(vbh, &info) || vbh_events_ack(vbh, info.status.events))
+		die("the event ring: %s", vbh_error(vbh));
+}
+
 static void read_exits(__u64 *sum)
 {
 	struct vbh_stats stats;

@@ -231,16 +231,53 @@ static void module_unload(__u32 n)
 		module_unload_all();
 }
 
+/* A static key of the scheduler, on and off: three stores to each of its sites. */
+static void toggle_key(__u32 i)
+{
+	static const char file[] = "/proc/sys/kernel/sched_schedstats";
+	int fd = open(file, O_WRONLY);
+
+	(void)i;
+	if (fd < 0 || pwrite(fd, "1", 1, 0) != 1 || pwrite(fd, "0", 1, 0) != 1 || close(fd))
+		die("%s: %s", file, strerror(errno));
+}
+
+static void record_setup(void)
+{
+	if (mode != STOPPED)
+		record_patching(true);
+}
+
+static void record_teardown(void)
+{
+	if (mode != STOPPED)
+		record_patching(false);
+}
+
+/* As vbhctl smc record does: what is read is acknowledged, or no more would be recorded. */
+static void record_read(__u32 n)
+{
+	(void)n;
+	if (mode != STOPPED)
+		forget_records();
+}
+
 const struct workload workloads[] = {
-	{ "fork+exit", "fork_exit", 1, 80, true, true, NULL, fork_exit, NULL, NULL },
-	{ "fork+exec", "fork_exec", 1, 80, true, false, NULL, fork_exec, NULL, NULL },
-	{ "open/close", "open_close", 1, 300, true, true, NULL, open_close, NULL, NULL },
+	{ "fork+exit", "fork_exit", 1, 80, true, true, NULL, fork_exit, NULL, NULL, NULL },
+	{ "fork+exec", "fork_exec", 1, 80, true, false, NULL, fork_exec, NULL, NULL, NULL },
+	{ "open/close", "open_close", 1, 300, true, true, NULL, open_close, NULL, NULL,
+	  NULL },
 	{ "pipe ping-pong", "pipe", 50, 20, true, true, pipe_setup, pipe_ping_pong,
-	  pipe_teardown, NULL },
+	  pipe_teardown, NULL, NULL },
 	{ "2 context switches", "switch", 100, 20, true, false, switch_setup, context_switch,
-	  switch_teardown, NULL },
-	{ "mmap/munmap 16 KiB", "mmap", 1, 300, true, true, NULL, map_unmap, NULL, NULL },
+	  switch_teardown, NULL, NULL },
+	{ "mmap/munmap 16 KiB", "mmap", 1, 300, true, true, NULL, map_unmap, NULL, NULL,
+	  NULL },
+	{ "static key", "key", 1, 12, false, false, NULL, toggle_key, NULL, NULL,
+	  "none: it is patching" },
+	{ "static key, recorded", KEY_RECORDED, 1, 12, false, false, record_setup, toggle_key,
+	  record_teardown, record_read, "none: vbhctl smc record" },
 	{ "module load", "module", 1, 8, false, false, module_setup, module_load, NULL,
-	  module_unload },
+	  module_unload, "none: it protects the module" },
 };
 const __u32 nr_workloads = sizeof(workloads) / sizeof(workloads[0]);

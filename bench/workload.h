@@ -14,6 +14,7 @@
 #include "bench.h"
 
 #define ROUNDS_MAX	1024
+#define KEY_RECORDED	"key_recorded"	/* right behind the same without recording */
 
 enum mode {
 	STOPPED,
@@ -34,6 +35,7 @@ struct workload {
 	void (*op)(__u32 i);
 	void (*teardown)(void);
 	void (*after)(__u32 n);	/* after each round, not measured */
+	const char *why;	/* without a budget */
 };
 
 extern const struct workload workloads[];
@@ -69,6 +71,10 @@ void die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 /* In SEALED, loaded modules can't go again. */
 extern enum mode mode;
+
+/* Have the kernel's patching recorded; and give the records' room back. Not while STOPPED. */
+void record_patching(bool on);
+void forget_records(void);
 
 /* Remove the modules that were loaded. */
 void module_unload_all(void);

@@ -9,7 +9,7 @@
 
 #define RECORDS_PER_PAGE	(PAGE_SIZE / sizeof(struct vbh_event))
 
-/* With the hash before it and SHA-256's own padding, three of its blocks. */
+/* With the hash before it and SHA-256's own padding, three of its blocks; five with a stack. */
 VBH_STATIC_ASSERT(offsetof(struct vbh_event, hash) + VBH_HASH_LEN + 9 <= 3 * 64);
 
 /* Keeps the compiler from moving stores across; x86 keeps them in order itself. */
@@ -60,6 +60,31 @@ static void describe_task(struct vbh_vcpu *vcpu, struct vbh_event *ev)
 	ev->flags |= VBH_EVENT_F_TASK;
 }
 
+/* How much of the stack is looked through. */
+#define STACK_DEPTH	1536
+
+/*
+ * The words on the stack that may be return addresses. What they say of who
+ * called is a hint as the task's name is: the stack is the guest's own.
+ */
+static void describe_stack(struct vbh_vcpu *vcpu, struct vbh_event *ev)
+{
+	u64 at = host_reg(vcpu, VBH_REG_RSP), end = at + STACK_DEPTH, words[64];
+	u32 n = 0, i, len;
+
+	for (; at < end && n < VBH_EVENT_STACK; at += len) {
+		/* Never over the end of a page: it may be that of the stack. */
+		len = PAGE_SIZE - (at & ~PAGE_MASK);
+		if (len > sizeof(words))
+			len = sizeof(words);
+		if (read_gva(vcpu, ev->cr3, at, words, len))
+			return;
+		for (i = 0; i < len / sizeof(u64) && n < VBH_EVENT_STACK; i++)
+			if (words[i] >= VBH_TEXT_GVA_MIN && text_at(&vcpu->guest->patch, words[i]))
+				ev->stack[n++] = (u32)words[i];
+	}
+}
+
 void event_begin(struct vbh_vcpu *vcpu, struct vbh_event *ev, enum vbh_kind kind)
 {
 	memset(ev, 0, sizeof(*ev));
@@ -102,6 +127,8 @@ static void chain(struct event_log *log, struct vbh_event *ev)
 	sha256_init(&s);
 	sha256_update(&s, log->hash, sizeof(log->hash));
 	sha256_update(&s, ev, offsetof(struct vbh_event, hash));
+	if (ev->stack[0])
+		sha256_update(&s, ev->stack, sizeof(ev->stack));
 	sha256_final(&s, log->hash);
 	memcpy(ev->hash, log->hash, sizeof(ev->hash));
 }
@@ -137,6 +164,8 @@ void event_commit(struct vbh_vcpu *vcpu, struct vbh_event *ev)
 		return;
 	}
 	describe_task(vcpu, ev);
+	if (!ev->cpl && (ev->rule || ev->kind == VBH_KIND_PATCH))
+		describe_stack(vcpu, ev);
 	ev->seq = log->head;
 	ev->lost = log->lost;
 	chain(log, ev);

@@ -290,6 +290,8 @@ static bool store_patch(struct vbh_vcpu *vcpu, struct store *s, struct vbh_event
 	if (verdict == PATCH_ELSEWHERE) {
 		if (!may_poke(guest, ev, c.kind))
 			return false;
+		if (c.gva)
+			ev->gla = c.gva;
 		*failed = store_perform(vcpu, s, ev, b.count);
 	} else {
 		describe_patch(ev, &c);

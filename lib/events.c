@@ -15,18 +15,20 @@ void vbh_hash(const void *data, size_t len, uint8_t hash[VBH_HASH_LEN])
 	SHA256Final(hash, &ctx);
 }
 
-/* Does ev's own hash follow from the hash before it, and is nothing where nothing is hashed? */
+/* Does ev's own hash follow from the hash before it? A stack is hashed if there is one. */
 static bool hash_follows(const uint8_t before[VBH_HASH_LEN], const struct vbh_event *ev)
 {
-	static const uint8_t rest[sizeof(ev->rest)];
+	static const uint8_t none[sizeof(ev->stack)];
 	uint8_t hash[VBH_HASH_LEN];
 	SHA2_CTX ctx;
 
-	if (memcmp(ev->rest, rest, sizeof(rest)) != 0)
+	if (!ev->stack[0] && memcmp(ev->stack, none, sizeof(none)) != 0)
 		return false;
 	SHA256Init(&ctx);
 	SHA256Update(&ctx, before, VBH_HASH_LEN);
 	SHA256Update(&ctx, (const uint8_t *)ev, offsetof(struct vbh_event, hash));
+	if (ev->stack[0])
+		SHA256Update(&ctx, (const uint8_t *)ev->stack, sizeof(ev->stack));
 	SHA256Final(hash, &ctx);
 	return !memcmp(hash, ev->hash, sizeof(hash));
 }

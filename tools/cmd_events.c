@@ -82,6 +82,23 @@ static size_t insn_len(const struct vbh_event *ev)
 	return ev->insn_len < sizeof(ev->insn) ? ev->insn_len : sizeof(ev->insn);
 }
 
+/* Words on the stack that name text, return addresses among them. */
+static uint64_t stack_address(const struct vbh_event *ev, size_t i)
+{
+	return 0xffffffff00000000ull | ev->stack[i];
+}
+
+static json_t *json_stack(const struct vbh_event *ev)
+{
+	json_t *list = json_array();
+	char where[256];
+
+	for (size_t i = 0; i < VBH_EVENT_STACK && ev->stack[i]; i++)
+		json_array_append_new(list, json_string(symbol_at(stack_address(ev, i), where,
+								  sizeof(where))));
+	return list;
+}
+
 static json_t *json_event(const struct reader *r, const struct vbh_event *ev)
 {
 	char what[512], where[256], when[64], who[64];
@@ -122,6 +139,7 @@ static json_t *json_event(const struct reader *r, const struct vbh_event *ev)
 	if (task)
 		*strrchr(comm_text(ev, who, sizeof(who)), '[') = '\0';
 	json_object_set_new(j, "comm", task ? json_string(who) : json_null());
+	json_object_set_new(j, "stack", json_stack(ev));
 	json_object_set_new(j, "lost", json_integer((json_int_t)ev->lost));
 	json_object_set_new(j, "hash", json_hex_bytes(ev->hash, sizeof(ev->hash)));
 	return j;
@@ -212,6 +230,9 @@ static void print_full(struct reader *r, const struct vbh_event *ev)
 		printf("  old      0x%llx\n  new      0x%llx (%u bytes)\n", ev->old_value,
 		       ev->new_value, ev->width);
 	printf("  task     %s\n", comm_text(ev, who, sizeof(who)));
+	for (size_t i = 0; i < VBH_EVENT_STACK && ev->stack[i]; i++)
+		printf("  %-8s %s\n", i ? "" : "stack",
+		       symbol_at(stack_address(ev, i), where, sizeof(where)));
 	printf("  cr3      0x%llx\n  lost     %llu\n  hash     ", ev->cr3, ev->lost);
 	for (size_t i = 0; i < sizeof(ev->hash); i++)
 		printf("%02x", ev->hash[i]);

@@ -32,6 +32,8 @@ const struct command commands[] = {
 	  "a policy file in plain words; or whether it is right", cmd_policy },
 	{ "key", "generate|hash FILE",
 	  "make a key; or print the hash of one for the policy", cmd_key },
+	{ "smc", "record|report|diff|sites|watch [OPTION]... [ARGUMENT]...",
+	  "the kernel's self-modified code", cmd_smc },
 	{ "version", "", "versions of vbhctl, libvbh and the driver", cmd_version },
 	{ "help", "[COMMAND]", "this text, or a command's", cmd_help },
 	{ NULL, NULL, NULL, NULL },

@@ -24,6 +24,7 @@ enum exit_code {
 	EXIT_POLICY = 5,	/* the policy file was refused */
 	EXIT_REFUSED = 6,	/* permission, the seal, or a wrong key */
 	EXIT_CHAIN = 7,		/* the events' hash chain is broken */
+	EXIT_DIFFERENT = 8,	/* text that nothing explains, or could not be compared */
 };
 
 struct command {
@@ -44,6 +45,7 @@ int cmd_events(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
 int cmd_key(int argc, char **argv);
+int cmd_smc(int argc, char **argv);
 
 /* "vbhctl: <command>: ..." on stderr; returns code. */
 __attribute__((format(printf, 2, 3)))

@@ -429,7 +429,8 @@ enum vbh_kind {
 	VBH_KIND_SEAL,
 	VBH_KIND_UNLOCK,
 	VBH_KIND_STOP,
-	VBH_KIND_PATCH,		/* honest patching, if VBH_HC_NOTES; detail: enum vbh_patch */
+	/* honest patching, if VBH_HC_NOTES; detail: enum vbh_patch; gla: the text's */
+	VBH_KIND_PATCH,
 	VBH_KIND_CPU,		/* CPU parked (new 0) or started (new 1) */
 	VBH_KIND_END,
 };
@@ -448,6 +449,8 @@ enum vbh_action {
 #define VBH_EVENT_F_GPA		(1u << 3)	/* gpa is valid */
 #define VBH_EVENT_F_UNDECODED	(1u << 4)	/* the instruction was not understood */
 #define VBH_EVENT_F_PATCH	(1u << 5)	/* it touched a patch site; gla is the text's */
+
+#define VBH_EVENT_STACK		20
 
 /* One record of the ring; 256 bytes, little-endian. */
 struct vbh_event {
@@ -475,8 +478,13 @@ struct vbh_event {
 	__u8 reserved[6];
 	__u64 patches;		/* VBH_KIND_PATCH: how many there have been, recorded or not */
 	__u64 lost;		/* records lost before this one, in all */
-	__u8 hash[VBH_HASH_LEN];	/* SHA-256 of the last hash and of this record up to here */
-	__u8 rest[80];		/* 0 */
+	/* SHA-256 of the last hash, of this record up to here, and of stack if any */
+	__u8 hash[VBH_HASH_LEN];
+	/*
+	 * From CPL 0: the lower halves of words on the stack that are addresses of
+	 * known text, from RSP up; then 0. Return addresses are among them.
+	 */
+	__u32 stack[VBH_EVENT_STACK];
 };
 
 #define VBH_RING_MAGIC		0x474e495248425600ull

@@ -51,7 +51,7 @@ static void make_event(struct vbh_event *ev, uint64_t seq)
 		.detail = VBH_REGION_KERNEL_TEXT, .pid = 42, .comm = "evil\033[1m\n",
 		.rip = 0xffffffffc0001010, .gla = 0xffffffff81000010, .gpa = 0x1000010,
 		.old_value = 0x90, .new_value = 0xcc, .width = 1, .cr3 = 0x2000,
-		.insn_len = 2, .insn = { 0x88, 0x07 },
+		.insn_len = 2, .insn = { 0x88, 0x07 }, .stack = { 0x81000123 },
 	};
 	if (seq % 3 == 1) {
 		ev->kind = VBH_KIND_CR;
@@ -77,7 +77,8 @@ static void make_event(struct vbh_event *ev, uint64_t seq)
 
 static void add_events(int n)
 {
-	uint8_t chained[VBH_HASH_LEN + offsetof(struct vbh_event, hash)];
+	const size_t len = VBH_HASH_LEN + offsetof(struct vbh_event, hash);
+	uint8_t chained[VBH_HASH_LEN + sizeof(struct vbh_event)];
 
 	for (; n > 0 && nr_events < MAX_EVENTS; n--, nr_events++) {
 		struct vbh_event *ev = &events[nr_events];
@@ -86,8 +87,9 @@ static void add_events(int n)
 		memset(chained, 0, VBH_HASH_LEN);
 		if (nr_events)
 			memcpy(chained, ev[-1].hash, VBH_HASH_LEN);
-		memcpy(chained + VBH_HASH_LEN, ev, offsetof(struct vbh_event, hash));
-		vbh_hash(chained, sizeof(chained), ev->hash);
+		memcpy(chained + VBH_HASH_LEN, ev, len - VBH_HASH_LEN);
+		memcpy(chained + len, ev->stack, sizeof(ev->stack));
+		vbh_hash(chained, len + (ev->stack[0] ? sizeof(ev->stack) : 0), ev->hash);
 	}
 }
 

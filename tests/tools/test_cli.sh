@@ -76,7 +76,10 @@ usage_errors() {
 		"events --ack --kind cr" "stats extra" "stats --cpu" "stats --cpu x" \
 		"stats --cpu 4294967296" "policy" "policy frob" "policy show a b" "key" \
 		"key generate" "key hash a b" "key frob a" "start --policy" "start --bad" \
-		"stop --key" "version extra" "help frobnicate" "help a b"; do
+		"stop --key" "smc" "smc frob" "smc diff extra" "smc diff --by key" "smc report --by age" \
+		"smc report a b" "smc sites" "smc sites a b" "smc watch" "smc record --for" \
+		"smc record --for x" "smc record --for 0" "smc record --root /" "smc diff --frob" \
+		"smc watch --root / x" "version extra" "help frobnicate" "help a b"; do
 		# shellcheck disable=SC2086 # words
 		FAKE_STATE=open run $args
 		claim "'$args' is a usage error" 2 "" "vbhctl: ${args%% *}: *Usage: vbhctl*"
@@ -233,10 +236,10 @@ events() {
 	! grep -q $'\033' out
 	report "without the escapes that a task named itself" $((!$?))
 	FAKE_STATE=open FAKE_EVENTS=4 run events -v
-	claim "events in full" 0 "event 0*event 3*insn     88 07*hash *" ""
+	claim "events in full" 0 "event 0*event 3*insn     88 07*stack    *hash *" ""
 	FAKE_STATE=open FAKE_EVENTS=4 run -j events
 	json "events as JSON" 0 '.[0] | length == 4 and .[3].old == "0x90" and .[3].insn == "8807"
-		and .[1].kind == "cr" and .[0].pid == null and .[2].detail == 3221225602'
+		and (.[3].stack | length) == 1 and .[1].kind == "cr" and .[0].pid == null and .[2].detail == 3221225602'
 	FAKE_STATE=open run -j events
 	json "no events as JSON" 0 '.[0] == []'
 	FAKE_STATE=open FAKE_EVENTS=9 run -j events -n 2
@@ -329,6 +332,46 @@ output() {
 	claim "a reader that goes away is no error to speak of" 0 "TIME*" ""
 }
 
+smc() {
+	local trace=$dir/t
+
+	run smc diff --root "$dir/nowhere"
+	claim "smc says which file it can't read" 1 "" "*nowhere/proc/sys/kernel/osrelease: can't be read*"
+	FAKE_STATE=none run smc record true
+	claim "smc record without a driver is 4" 4 "" "*the driver is not loaded*"
+	FAKE_STATE=off run smc record true
+	claim "smc record takes VBH, and says what does not" 3 "" "*smc diff*"
+	run smc report nowhere
+	claim "smc report of no file is 1" 1 "" "*nowhere: No such file*"
+	echo '{}' >"$trace"
+	run smc report "$trace"
+	claim "smc report of another file is 1" 1 "" "*no trace of vbhctl smc record*"
+	cp "$here/../fuzz/corpus/trace/whole" "$trace"
+	run smc report "$trace"
+	claim "smc report counts and says what nothing explains" 0 \
+		"5 changes*1 of them nothing explains*SHARE*"
+	for by in key symbol writer kind; do
+		run -j smc report --by $by "$trace"
+		json "smc report --by $by as JSON" 0 \
+			".[0].by == \"$by\" and (.[0].changes | length) == 5 and ([.[0].groups[].changes] | add) == 5"
+	done
+	run smc report --disasm "$trace"
+	claim "smc report with instructions" 0 "*int3*"
+	run smc report --html "$dir/page.html" "$trace"
+	claim "smc report makes a page" 0 "" ""
+	[ "$(grep -c '</script>' "$dir/page.html")" = 2 ] && ! grep -q '/\*TRACE' "$dir/page.html"
+	report "with the trace in it" $((!$?))
+	[ "$(stat -c %a "$dir/page.html")" = 600 ]
+	report "and nobody else may read it" $((!$?))
+	run smc report --html /dev/full "$trace"
+	claim "a page that can't be written is an error" 1 "" "*"
+	head -n 2 "$here/../fuzz/corpus/trace/whole" >"$trace"
+	run smc report "$trace"
+	claim "a trace that was cut off is shown, and said to be" 1 "1 changes*" "*cut off*"
+	run smc report "$here/../fuzz/corpus/trace/gap"
+	claim "a gap is shown" 0 "*gap*3 stores of patching*"
+}
+
 # What the completion offers after these words, of which the last is being typed.
 offers() {
 	COMP_WORDS=(vbhctl "$@")
@@ -361,6 +404,10 @@ completion() {
 	claim "completion of a subcommand" 0 "show check"
 	offers start --p
 	claim "completion of an option" 0 "--policy"
+	offers smc ""
+	claim "completion of what smc does" 0 "record report diff sites watch"
+	offers smc report --by k
+	claim "completion of what a report is by" 0 "key kind"
 	offers policy check policy.c
 	claim "completion of a file" 0 "policy.conf"
 	offers events --kind ""
@@ -384,6 +431,7 @@ policies
 events
 stats
 output
+smc
 completion
 echo "1..$tests"
 [ $failures = 0 ]

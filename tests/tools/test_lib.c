@@ -47,15 +47,18 @@ static void what_has_no_name_is_refused(void **state)
 /* n records that follow from each other, from seq on. */
 static void make_chain(struct vbh_event *ev, size_t n, uint64_t seq)
 {
-	uint8_t buf[VBH_HASH_LEN + offsetof(struct vbh_event, hash)] = { 0 };
+	const size_t len = offsetof(struct vbh_event, hash);
+	uint8_t buf[VBH_HASH_LEN + sizeof(struct vbh_event)] = { 0 };
 
 	for (size_t i = 0; i < n; i++) {
 		memset(&ev[i], (int)i, sizeof(ev[i]));
 		ev[i].seq = seq + i;
 		ev[i].lost = i / 4;
-		memset(ev[i].rest, 0, sizeof(ev[i].rest));
-		memcpy(buf + VBH_HASH_LEN, &ev[i], sizeof(buf) - VBH_HASH_LEN);
-		vbh_hash(buf, sizeof(buf), ev[i].hash);
+		/* every second one has a stack, which is hashed too */
+		memset(ev[i].stack, i % 2 ? 0x11 : 0, sizeof(ev[i].stack));
+		memcpy(buf + VBH_HASH_LEN, &ev[i], len);
+		memcpy(buf + VBH_HASH_LEN + len, ev[i].stack, sizeof(ev[i].stack));
+		vbh_hash(buf, VBH_HASH_LEN + len + (i % 2 ? sizeof(ev[i].stack) : 0), ev[i].hash);
 		memcpy(buf, ev[i].hash, VBH_HASH_LEN);
 	}
 }

@@ -422,6 +422,7 @@ static void a_kprobe_comes_by_text_poke_and_before_the_seal(void **state)
 	assert_true(text_poke_at(KTEXT + 0x100 - 0x20, &int3));
 	assert_int_equal(last_event()->kind, VBH_KIND_PATCH);
 	assert_int_equal(last_event()->detail, VBH_PATCH_KPROBES);
+	assert_int_equal(last_event()->gla, KTEXT + 0x100 - 0x20);
 	/* Not where a site is. */
 	assert_false(text_poke_at(KTEXT + J5 + 1, &int3));
 	assert_int_equal(call(VBH_HC_PATCH, VBH_PATCH_KPROBES, 0, 0), 0);
@@ -458,6 +459,86 @@ static void a_long_rep_does_not_run_on_into_a_site(void **state)
 	assert_int_equal(body_get(0, VBH_REG_RCX), 13 - 8);
 }
 
+#define STACK	0x40e000ull
+
+/* A stack with `n` words that name text, at every second place. */
+static void put_stack(u32 n)
+{
+	u64 page = 0x9000, word;
+	u32 i;
+
+	/* the next page is not there */
+	body_map(AT_CR3, STACK, page);
+	body_map(AT_CR3, STACK + 4096, ~0ull);
+	memset(body->mem + page, 0x11, 4096);
+	for (i = 0; i < n; i++) {
+		word = KTEXT + 0x10 * i;
+		memcpy(body->mem + page + 16 * i, &word, 8);
+	}
+	/* what is no known text, though it has such an address */
+	word = BPF;
+	memcpy(body->mem + page + 16 * n, &word, 8);
+	body_set(0, VBH_REG_RSP, STACK);
+}
+
+static void a_store_to_text_shows_the_callers_on_the_stack(void **state)
+{
+	const struct vbh_event *ev;
+	u32 i;
+
+	(void)state;
+	assert_int_equal(call(VBH_HC_NOTES, VBH_NOTES_RECORD, 0, 0), 0);
+	put_stack(3);
+	assert_true(poke(0, KTEXT + J5, &int3, 1));
+	ev = last_event();
+	assert_int_equal(ev->kind, VBH_KIND_PATCH);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(ev->stack[i], (u32)KTEXT + 0x10 * i);
+	assert_int_equal(ev->stack[3], 0);
+
+	put_stack(VBH_EVENT_STACK + 2);
+	assert_false(poke(0, KTEXT + J5 + 1, &int3, 1));
+	ev = last_event();
+	assert_int_equal(ev->action, VBH_ACTION_DENIED);
+	assert_int_equal(ev->stack[VBH_EVENT_STACK - 1], (u32)KTEXT + 0x10 * (VBH_EVENT_STACK - 1));
+
+	/* up to the end of a page, when the next is not there */
+	memcpy(body->mem + 0x9000 + 4096 - 8, body->mem + 0x9000, 8);
+	body_set(0, VBH_REG_RSP, STACK + 4096 - 16);
+	assert_false(poke(0, KTEXT + J5 + 1, &int3, 1));
+	assert_int_equal(last_event()->stack[0], (u32)KTEXT);
+	assert_int_equal(last_event()->stack[1], 0);
+
+	/* what can't be read is left out */
+	body_set(0, VBH_REG_RSP, STACK + 4096);
+	assert_false(poke(0, KTEXT + J5 + 1, &int3, 1));
+	assert_int_equal(last_event()->stack[0], 0);
+	body_set(0, VBH_REG_RSP, -64ull);
+	assert_false(poke(0, KTEXT + J5 + 1, &int3, 1));
+	assert_int_equal(last_event()->stack[0], 0);
+}
+
+static void a_stack_is_in_the_chain(void **state)
+{
+	u8 hash[VBH_HASH_LEN];
+	struct sha256 s;
+	u64 seq;
+
+	(void)state;
+	assert_int_equal(call(VBH_HC_NOTES, VBH_NOTES_RECORD, 0, 0), 0);
+	put_stack(1);
+	assert_false(poke(0, KTEXT + J5 + 1, &int3, 1));
+	assert_true(poke(0, KTEXT + J5, &int3, 1));
+	seq = last_event()->seq;
+	assert_true(seq > 0);
+	sha256_init(&s);
+	sha256_update(&s, record(seq - 1)->hash, VBH_HASH_LEN);
+	sha256_update(&s, record(seq), offsetof(struct vbh_event, hash));
+	sha256_update(&s, record(seq)->stack, sizeof(record(seq)->stack));
+	sha256_final(&s, hash);
+	assert_memory_equal(record(seq)->hash, hash, VBH_HASH_LEN);
+}
+
 #define T(name)	cmocka_unit_test_setup_teardown(name, setup_sealed, body_teardown)
 #define T_OPEN(name) cmocka_unit_test_setup_teardown(name, setup, body_teardown)
 
@@ -483,6 +564,8 @@ int main(void)
 		T(a_program_never_patches),
 		T(any_mapping_and_any_instruction_will_do),
 		T(a_refused_rep_leaves_the_registers),
+		T(a_store_to_text_shows_the_callers_on_the_stack),
+		T(a_stack_is_in_the_chain),
 		T(what_is_denied_by_policy_stays),
 		T_OPEN(while_open_a_policy_holds_too),
 		T_OPEN(a_long_rep_does_not_run_on_into_a_site),

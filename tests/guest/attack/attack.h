@@ -101,4 +101,8 @@ static inline void attempt_values(struct attempt *t, u64 old, u64 new)
 	t->want.new_value = new;
 }
 
+struct dentry;
+/* flip.c: its files, for patches hidden and known. */
+void flip_create(struct dentry *dir);
+
 #endif

@@ -210,6 +210,7 @@ static int __init attack_init(void)
 	dir = debugfs_create_dir("vbh_attack", NULL);
 	debugfs_create_file("run", 0600, dir, NULL, &run_fops);
 	debugfs_create_file("list", 0400, dir, NULL, &list_fops);
+	flip_create(dir);
 	return 0;
 }
 

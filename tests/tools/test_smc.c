@@ -1,0 +1,554 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What vbhctl smc reads: kernel images, whole, cut off and of another build;
+ * memory; and how stores become changes.
+ */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <elf.h>
+#include <errno.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+#include <zstd.h>
+#include "smc_event.h"
+#include "smc_root.h"
+#include "symbols.h"
+
+#define KERNEL_MAP	0xffffffff80000000ull
+
+static struct smc_error error;
+
+static void said(const char *part)
+{
+	if (!strstr(error.text, part))
+		fail_msg("'%s' does not say '%s'", error.text, part);
+	error.text[0] = '\0';
+}
+
+static struct smc_blob blob_of(const void *data, size_t len)
+{
+	struct smc_blob b = { malloc(len + 1), len };
+
+	memcpy(b.data, data, len);
+	return b;
+}
+
+static void packed_files_are_unpacked_and_others_left(void **state)
+{
+	static const char text[] = "some text that is packed, some text that is packed";
+	uint8_t packed[512];
+	struct smc_blob b;
+	z_stream z = { .next_in = (uint8_t *)text, .avail_in = sizeof(text),
+		       .next_out = packed, .avail_out = sizeof(packed) };
+
+	(void)state;
+	assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 31, 8, 0), Z_OK);
+	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+	b = blob_of(packed, z.total_out);
+	deflateEnd(&z);
+	assert_int_equal(smc_unpack("f", &b, &error), 0);
+	assert_int_equal(b.len, sizeof(text));
+	assert_memory_equal(b.data, text, sizeof(text));
+	smc_blob_free(&b);
+
+	b = blob_of(packed, ZSTD_compress(packed, sizeof(packed), text, sizeof(text), 3));
+	assert_int_equal(smc_unpack("f", &b, &error), 0);
+	assert_memory_equal(b.data, text, sizeof(text));
+	smc_blob_free(&b);
+
+	b = blob_of(text, sizeof(text));
+	assert_int_equal(smc_unpack("f", &b, &error), 0);
+	assert_memory_equal(b.data, text, sizeof(text));
+	smc_blob_free(&b);
+}
+
+static void refused(const void *data, size_t len, const char *why)
+{
+	struct smc_blob b = blob_of(data, len);
+
+	assert_true(smc_vmlinux("image", &b, &error) < 0);
+	said(why);
+	smc_blob_free(&b);
+}
+
+static void what_is_no_kernel_is_refused_by_name(void **state)
+{
+	static uint8_t image[0x1000];
+
+	(void)state;
+	refused("", 0, "image: neither a bzImage nor an ELF");
+	refused(image, sizeof(image), "neither a bzImage nor an ELF");
+	memcpy(image + 0x202, "HdrS\x05\x02", 6);
+	image[0x1fe] = 0x55;
+	image[0x1ff] = 0xaa;
+	refused(image, sizeof(image), "boot protocol 2.05");
+	image[0x206] = 15;
+	refused(image, sizeof(image), "cut off: its kernel is to stand at byte 2560 with 0");
+	image[0x24c] = 0x40;
+	refused(image, 0x800, "cut off");
+	refused(image, sizeof(image), "packed in a way that vbhctl does not know");
+	memcpy(image + 2560, "\xfd""7zXZ\0", 6);
+	refused(image, sizeof(image), "its xz data is damaged");
+	memcpy(image + 2560, "\x1f\x8b\x08\0", 4);
+	refused(image, sizeof(image), "its gzip data is damaged");
+	memcpy(image + 2560, "\x28\xb5\x2f\xfd", 4);
+	refused(image, sizeof(image), "its zstd data is damaged");
+	memcpy(image + 2560, "\x02\x21\x4c\x18", 4);
+	refused(image, sizeof(image), "packed with lz4, which vbhctl can't unpack");
+}
+
+static void notes_that_lie_about_their_length_have_no_build_id(void **state)
+{
+	uint32_t notes[8] = { 4, 8, NT_GNU_BUILD_ID, 0, 0x44332211, 0x88776655 };
+	char id[2 * SMC_BUILD_ID_MAX + 1];
+
+	(void)state;
+	memcpy(&notes[3], "GNU", 4);
+	assert_true(smc_build_id((uint8_t *)notes, 24, id));
+	assert_string_equal(id, "1122334455667788");
+	for (size_t len = 0; len < 24; len++)
+		assert_false(smc_build_id((uint8_t *)notes, len, id));
+	notes[1] = 0xfffffffc;
+	assert_false(smc_build_id((uint8_t *)notes, sizeof(notes), id));
+	notes[0] = 0xfffffffe;
+	assert_false(smc_build_id((uint8_t *)notes, sizeof(notes), id));
+	notes[0] = 4;
+	notes[1] = SMC_BUILD_ID_MAX + 4;
+	assert_false(smc_build_id((uint8_t *)notes, sizeof(notes), id));
+}
+
+/* Debian's kernel on this machine, or NULL. */
+static const char *debian_kernel(void)
+{
+	static char path[256];
+	glob_t g;
+
+	*path = '\0';
+	if (!glob("/boot/vmlinuz-*-amd64", 0, NULL, &g))
+		snprintf(path, sizeof(path), "%s", g.gl_pathv[g.gl_pathc - 1]);
+	globfree(&g);
+	return *path ? path : NULL;
+}
+
+static uint64_t sum(const struct smc_section *s)
+{
+	uint64_t n = 0;
+
+	for (uint64_t i = 0; i < s->size; i++)
+		n = n * 31 + s->data[i];
+	return n;
+}
+
+static void load_at(struct smc_system *s, uint64_t text, struct smc_object *o)
+{
+	s->text = text;
+	assert_int_equal(smc_kernel_load(s, debian_kernel(), o, &error), 0);
+}
+
+static void debians_kernel_is_relocated_as_the_boot_does(void **state)
+{
+	struct smc_system s = { .root = "" };
+	struct smc_object o;
+	uint64_t before, after;
+
+	(void)state;
+	if (!debian_kernel())
+		skip();
+	load_at(&s, KERNEL_MAP + 0x1000000, &o);
+	before = sum(smc_section(&o, ".text"));
+	assert_non_null(smc_section(&o, ".altinstructions"));
+	smc_object_free(&o);
+	/* Moved, other bytes; moved back, the same. */
+	load_at(&s, KERNEL_MAP + 0x1000000 + 0x2a00000, &o);
+	after = sum(smc_section(&o, ".text"));
+	assert_true(before != after);
+	assert_int_equal(smc_section(&o, ".text")->addr, KERNEL_MAP + 0x1000000 + 0x2a00000);
+	smc_object_free(&o);
+	load_at(&s, KERNEL_MAP + 0x1000000, &o);
+	assert_true(before == sum(smc_section(&o, ".text")));
+	smc_object_free(&o);
+
+	strcpy(s.build_id, "00112233");
+	assert_int_equal(smc_kernel_load(&s, debian_kernel(), &o, &error), -ESTALE);
+	said("another build");
+	smc_object_free(&o);
+}
+
+/* Each of these is taken from a good file and damaged at one place. */
+static void a_damaged_kernel_is_refused_or_at_least_survived(void **state)
+{
+	struct smc_system s = { .root = "", .text = KERNEL_MAP + 0x3000000 };
+	struct smc_blob whole, part;
+	struct smc_object o;
+	Elf64_Ehdr *eh;
+
+	(void)state;
+	if (!debian_kernel())
+		skip();
+	root_dir();
+	assert_int_equal(smc_blob_read(debian_kernel(), &whole, &error), 0);
+	for (size_t len = 1; len < whole.len; len = len * 3 + 1)
+		refused(whole.data, len, "image: ");
+	part = blob_of(whole.data, whole.len);
+	part.data[part.len / 2] ^= 1;
+	assert_true(smc_vmlinux("image", &part, &error) < 0);
+	said("its xz data is damaged");
+	smc_blob_free(&part);
+
+	assert_int_equal(smc_vmlinux("image", &whole, &error), 0);
+	eh = (Elf64_Ehdr *)whole.data;
+	/* without its relocations, as from a debug package */
+	root_put("/vmlinux", whole.data, eh->e_shoff + eh->e_shnum * sizeof(Elf64_Shdr));
+	assert_true(smc_kernel_load(&s, smc_path(&(struct smc_system){ .root = root_dir() },
+						 "/vmlinux"), &o, &error) < 0);
+	said("has no relocations");
+	smc_object_free(&o);
+	eh->e_shoff = 0;
+	eh->e_shnum = 0;
+	root_put("/vmlinux", whole.data, whole.len);
+	assert_true(smc_kernel_load(&s, smc_path(&(struct smc_system){ .root = root_dir() },
+						 "/vmlinux"), &o, &error) < 0);
+	said("it was stripped");
+	smc_object_free(&o);
+	smc_blob_free(&whole);
+}
+
+static void what_a_system_lacks_is_named(void **state)
+{
+	struct smc_system s;
+
+	(void)state;
+	root_dir();
+	root_remove("/proc/kcore");
+	assert_true(smc_system_open(&s, root_dir(), &error) < 0);
+	said("CONFIG_PROC_KCORE");
+	smc_system_close(&s);
+	root_put("/proc/kcore", "nothing", 7);
+	assert_true(smc_system_open(&s, root_dir(), &error) < 0);
+	said("no ELF core file");
+	smc_system_close(&s);
+	root_flush();
+
+	root_put("/proc/kallsyms", "0000000000000000 T _text\n0000000000000000 T _etext\n", 51);
+	assert_true(smc_system_open(&s, root_dir(), &error) < 0);
+	said("kernel.kptr_restrict");
+	smc_system_close(&s);
+	root_clean();
+}
+
+static struct {
+	struct smc_change c[16];
+	char text[16][5][128];
+	size_t n;
+	uint64_t gaps;
+	size_t others;
+} got;
+
+static void take(const struct smc_change *c, void *arg)
+{
+	(void)arg;
+	assert_true(got.n < 16);
+	got.c[got.n] = *c;
+	snprintf(got.text[got.n][0], 128, "%s", c->symbol);
+	snprintf(got.text[got.n][1], 128, "%s", c->key);
+	snprintf(got.text[got.n][2], 128, "%s", c->after);
+	snprintf(got.text[got.n][3], 128, "%s", c->origin);
+	snprintf(got.text[got.n][4], 128, "%s", c->writer);
+	got.n++;
+}
+
+static void take_gap(uint64_t patches, uint64_t lost, int64_t time, void *arg)
+{
+	(void)time;
+	(void)arg;
+	got.gaps += patches + lost;
+}
+
+static void take_other(const struct vbh_event *ev, int64_t time, void *arg)
+{
+	(void)ev;
+	(void)time;
+	(void)arg;
+	got.others++;
+}
+
+#define SITE	(ROOT_TEXT + 0x510)
+#define FSITE	(ROOT_TEXT + 0x500)
+
+static struct smc_system sys;
+static struct smc_text text;
+static struct vbh_info info = { .running = 1, .tsc_khz = 1000000, .tsc = 1000,
+				.realtime_ns = 1000000000000000000ull };
+static struct smc_events events;
+static uint64_t seq;
+
+static int events_setup(void **state)
+{
+	/* a jump label and a traced function, in text without a file */
+	static const struct smc_site sites[] = {
+		{ .addr = FSITE, .kind = SMC_FTRACE, .len = 5 },
+		{ .addr = SITE, .kind = SMC_STATIC_KEY, .len = 5, .key = ROOT_TEXT + 0x1800,
+		  .target = ROOT_TEXT + 0x580 },
+	};
+
+	(void)state;
+	root_dir();
+	memset(root_text, 0x90, ROOT_LEN);
+	/* the return addresses have calls before them */
+	root_text[0x220 - 5] = 0xe8;
+	root_text[0x320 - 5] = 0xe8;
+	root_text[0x420 - 2] = 0xff;
+	root_text[0x420 - 1] = 0xd0;
+	/* ftrace_caller calls its tracer */
+	memcpy(root_text + 0x620, "\xe8\xdb\x00\x00\x00", 5);
+	root_flush();
+	if (smc_system_open(&sys, root_dir(), &error))
+		return -1;
+	memset(&text, 0, sizeof(text));
+	text.system = &sys;
+	memset(&events, 0, sizeof(events));
+	events = (struct smc_events){ .text = &text, .info = &info, .change = take,
+				      .gap = take_gap, .other = take_other };
+	memset(&got, 0, sizeof(got));
+	seq = 0;
+	info.status.patches = 0;
+	for (size_t i = 0; i < 2; i++)
+		smc_site_add(&text, &sites[i]);
+	smc_sites_sort(&text);
+	smc_events_begin(&events);
+	return 0;
+}
+
+static int events_teardown(void **state)
+{
+	(void)state;
+	smc_text_free(&text);
+	smc_system_close(&sys);
+	return 0;
+}
+
+static struct vbh_event store(uint64_t addr, size_t len, const char *old, const char *new)
+{
+	struct vbh_event ev = {
+		.seq = seq++, .tsc = 1000 + seq, .kind = VBH_KIND_PATCH, .cpu = 1, .pid = 7,
+		.flags = VBH_EVENT_F_GLA | VBH_EVENT_F_VALUES | VBH_EVENT_F_TASK | VBH_EVENT_F_PATCH,
+		.comm = "task", .rip = ROOT_TEXT + 0x106, .gla = addr, .width = (uint8_t)len,
+		.patches = ++info.status.patches,
+		.stack = { (uint32_t)(ROOT_TEXT + 0x220), (uint32_t)(ROOT_TEXT + 0x2ff),
+			   (uint32_t)(ROOT_TEXT + 0x320), (uint32_t)(ROOT_TEXT + 0x420),
+			   (uint32_t)(ROOT_TEXT + 0x220) },
+	};
+
+	memcpy(&ev.old_value, old, len);
+	memcpy(&ev.new_value, new, len);
+	return ev;
+}
+
+static void send(uint64_t addr, size_t len, const char *old, const char *new)
+{
+	struct vbh_event ev = store(addr, len, old, new);
+
+	assert_int_equal(smc_event(&events, &ev), 0);
+}
+
+#define NOP5	"\x0f\x1f\x44\x00\x00"
+#define JUMP5	"\xe9\x6b\x00\x00\x00"
+
+static void three_stores_to_a_site_are_one_change(void **state)
+{
+	(void)state;
+	send(SITE, 1, "\x0f", "\xcc");
+	assert_int_equal(got.n, 0);
+	send(SITE + 1, 4, NOP5 + 1, JUMP5 + 1);
+	send(SITE, 1, "\xcc", "\xe9");
+	assert_int_equal(got.n, 1);
+	assert_int_equal(got.c[0].addr, SITE);
+	assert_int_equal(got.c[0].writes, 3);
+	assert_int_equal(got.c[0].len, 5);
+	assert_int_equal(got.c[0].kind, SMC_STATIC_KEY);
+	assert_true(got.c[0].complete);
+	assert_memory_equal(got.c[0].old, NOP5, 5);
+	assert_memory_equal(got.c[0].new, JUMP5, 5);
+	assert_string_equal(got.text[0][0], "victim+0x10");
+	assert_string_equal(got.text[0][1], "a_key");
+	assert_string_equal(got.text[0][2], "jump to victim+0x80");
+	smc_events_end(&events);
+	assert_int_equal(got.n, 1);
+	assert_int_equal(got.gaps, 0);
+}
+
+static void callers_are_those_behind_a_call_up_to_the_entry(void **state)
+{
+	(void)state;
+	send(ROOT_TEXT + 0x530, 1, "\x90", "\xcc");
+	assert_int_equal(got.n, 1);
+	assert_int_equal(got.c[0].nr_chain, 3);
+	assert_string_equal(got.text[0][3], "caller_of_it");
+	assert_string_equal(got.text[0][4], "memcpy_erms+0x6");
+	smc_events_end(&events);
+}
+
+static void batches_of_sites_are_kept_apart(void **state)
+{
+	(void)state;
+	send(SITE, 1, "\x0f", "\xcc");
+	send(FSITE, 1, "\x0f", "\xcc");
+	send(SITE + 1, 4, NOP5 + 1, JUMP5 + 1);
+	send(FSITE + 1, 4, NOP5 + 1, "\xfb\x00\x00\x00");
+	send(SITE, 1, "\xcc", "\xe9");
+	send(FSITE, 1, "\xcc", "\xe8");
+	assert_int_equal(got.n, 2);
+	assert_int_equal(got.c[0].kind, SMC_STATIC_KEY);
+	assert_int_equal(got.c[1].kind, SMC_FTRACE);
+	assert_string_equal(got.text[1][1], "function_trace_call");
+	assert_string_equal(got.text[1][2], "traced by function_trace_call");
+	smc_events_end(&events);
+}
+
+static void a_gap_ends_what_was_begun_and_is_counted(void **state)
+{
+	(void)state;
+	send(SITE, 1, "\x0f", "\xcc");
+	info.status.patches += 5;
+	/* the tail of the next time must not be taken for that of this one */
+	send(SITE + 1, 4, JUMP5 + 1, NOP5 + 1);
+	assert_int_equal(got.gaps, 5);
+	assert_int_equal(got.n, 1);
+	assert_false(got.c[0].complete);
+	send(SITE, 1, "\xcc", "\x0f");
+	assert_int_equal(got.n, 2);
+	assert_false(got.c[1].complete);
+	/* and those after the last event */
+	info.status.patches += 3;
+	smc_events_end(&events);
+	assert_int_equal(got.gaps, 8);
+	assert_int_equal(events.missing, 8);
+}
+
+static void what_is_not_ended_is_given_out_at_the_end(void **state)
+{
+	(void)state;
+	send(SITE, 1, "\x0f", "\xcc");
+	smc_events_end(&events);
+	assert_int_equal(got.n, 1);
+	assert_false(got.c[0].complete);
+	assert_string_equal(got.text[0][2], "");
+}
+
+static void a_store_that_no_table_knows_is_unknown(void **state)
+{
+	struct vbh_event ev;
+
+	(void)state;
+	/* denied, by another mapping: the place is told by the physical address */
+	ev = store(0xffff888001000530ull, 1, "\x90", "\xc3");
+	ev.kind = VBH_KIND_WRITE;
+	ev.detail = VBH_REGION_KERNEL_TEXT;
+	ev.rule = VBH_RULE_DENY;
+	ev.action = VBH_ACTION_DENIED;
+	ev.flags |= VBH_EVENT_F_GPA;
+	ev.gpa = ROOT_PHYSICAL + 0x530;
+	info.status.patches--;
+	assert_int_equal(smc_event(&events, &ev), 0);
+	assert_int_equal(got.c[0].kind, SMC_UNKNOWN);
+	assert_int_equal(got.c[0].addr, ROOT_TEXT + 0x530);
+	/* at a site, but denied: its table does not make it legitimate */
+	ev.gla = SITE;
+	assert_int_equal(smc_event(&events, &ev), 0);
+	assert_int_equal(got.c[1].kind, SMC_UNKNOWN);
+	/* let through as patching, and yet no kprobe is there */
+	ev = store(ROOT_TEXT + 0x540, 1, "\x90", "\xcc");
+	ev.detail = VBH_PATCH_KPROBES;
+	assert_int_equal(smc_event(&events, &ev), 0);
+	assert_int_equal(got.c[2].kind, SMC_UNKNOWN);
+	/* and with one */
+	root_put("/sys/kernel/debug/kprobes/list", "ffffffff81000540  k  victim+0x40\n", 33);
+	ev = store(ROOT_TEXT + 0x540, 1, "\x90", "\xcc");
+	ev.detail = VBH_PATCH_KPROBES;
+	assert_int_equal(smc_event(&events, &ev), 0);
+	assert_int_equal(got.c[3].kind, SMC_KPROBE);
+	root_remove("/sys/kernel/debug/kprobes/list");
+	/* and what is about no text */
+	ev.kind = VBH_KIND_CR;
+	assert_int_equal(smc_event(&events, &ev), 0);
+	assert_int_equal(got.others, 1);
+	smc_events_end(&events);
+}
+
+static void a_site_holds_what_its_table_says_and_nothing_else(void **state)
+{
+	const struct smc_site *s = smc_site_at(&text, SITE + 4);
+	uint8_t bytes[8];
+	char words[256];
+
+	(void)state;
+	assert_non_null(s);
+	assert_null(smc_site_at(&text, SITE + 5));
+	assert_true(smc_site_state(&text, s, (const uint8_t *)NOP5, words, sizeof(words)));
+	assert_true(smc_site_state(&text, s, (const uint8_t *)JUMP5, words, sizeof(words)));
+	assert_false(smc_site_state(&text, s, (const uint8_t *)"\xe9\x6c\0\0\0", words, sizeof(words)));
+	assert_false(smc_site_state(&text, s, (const uint8_t *)"\xcc\x1f\x44\0\0", words, sizeof(words)));
+	/* the key says which: 0 is off */
+	memset(root_text + 0x1800, 0, 4);
+	root_flush();
+	smc_forget(&sys);
+	assert_true(smc_site_due(&text, s, bytes));
+	assert_memory_equal(bytes, NOP5, 5);
+	root_text[0x1800] = 1;
+	root_flush();
+	smc_forget(&sys);
+	assert_true(smc_site_due(&text, s, bytes));
+	assert_memory_equal(bytes, JUMP5, 5);
+	/* no call of a function that is not ftrace's */
+	s = smc_site_at(&text, FSITE);
+	assert_true(smc_site_state(&text, s, (const uint8_t *)"\xe8\xfb\0\0\0", words, sizeof(words)));
+	assert_false(smc_site_state(&text, s, (const uint8_t *)"\xe8\xfb\x01\0\0", words, sizeof(words)));
+	assert_false(smc_site_state(&text, s, (const uint8_t *)"\xe8\xfb\xfd\xff\xff", words, sizeof(words)));
+	smc_events_end(&events);
+}
+
+static void nops_are_the_kernels(void **state)
+{
+	uint8_t p[32];
+
+	(void)state;
+	memset(p, 0xaa, sizeof(p));
+	smc_nops(p, 13);
+	assert_memory_equal(p, "\x0f\x1f\x84\0\0\0\0\0" NOP5, 13);
+	assert_int_equal(p[13], 0xaa);
+}
+
+#define E(name)	cmocka_unit_test_setup_teardown(name, events_setup, events_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(packed_files_are_unpacked_and_others_left),
+		cmocka_unit_test(what_is_no_kernel_is_refused_by_name),
+		cmocka_unit_test(notes_that_lie_about_their_length_have_no_build_id),
+		cmocka_unit_test(debians_kernel_is_relocated_as_the_boot_does),
+		cmocka_unit_test(a_damaged_kernel_is_refused_or_at_least_survived),
+		cmocka_unit_test(what_a_system_lacks_is_named),
+		E(three_stores_to_a_site_are_one_change),
+		E(callers_are_those_behind_a_call_up_to_the_entry),
+		E(batches_of_sites_are_kept_apart),
+		E(a_gap_ends_what_was_begun_and_is_counted),
+		E(what_is_not_ended_is_given_out_at_the_end),
+		E(a_store_that_no_table_knows_is_unknown),
+		E(a_site_holds_what_its_table_says_and_nothing_else),
+		cmocka_unit_test(nops_are_the_kernels),
+	};
+	int failed = cmocka_run_group_tests_name("smc", tests, NULL, NULL);
+
+	root_clean();
+	symbols_reload();
+	return failed;
+}

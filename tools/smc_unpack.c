@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * From a file to the ELF image in it: gzip, xz and zstd by their libraries, and
+ * the bzImage's header, Documentation/x86/boot.rst of the kernel. What the file
+ * says of itself is believed no further than the file reaches.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <lzma.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+#include <zstd.h>
+#include "smc.h"
+
+int smc_fail(struct smc_error *e, int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (!e->text[0])
+		vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+void smc_blob_free(struct smc_blob *b)
+{
+	free(b->data);
+	b->data = NULL;
+	b->len = 0;
+}
+
+int smc_blob_read(const char *path, struct smc_blob *b, struct smc_error *e)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), err = 0;
+	struct stat st = { 0 };
+	ssize_t n;
+
+	*b = (struct smc_blob){ 0 };
+	if (fd < 0 || fstat(fd, &st))
+		err = -errno;
+	else if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size > SMC_UNPACKED_MAX)
+		err = -EINVAL;
+	if (!err) {
+		b->data = malloc((size_t)st.st_size + 1);
+		err = b->data ? 0 : -ENOMEM;
+	}
+	while (!err && b->len < (size_t)st.st_size) {
+		n = read(fd, b->data + b->len, (size_t)st.st_size - b->len);
+		if (n <= 0)
+			err = n ? -errno : -EIO;
+		else
+			b->len += (size_t)n;
+	}
+	if (fd >= 0)
+		close(fd);
+	if (err) {
+		smc_blob_free(b);
+		return smc_fail(e, err, "%s: %s", path, strerror(-err));
+	}
+	return 0;
+}
+
+static bool reserve(struct smc_blob *b, size_t *room)
+{
+	size_t want = *room ? *room * 2 : 1u << 20;
+	uint8_t *p = want > SMC_UNPACKED_MAX ? NULL : realloc(b->data, want);
+
+	if (!p)
+		return false;
+	b->data = p;
+	*room = want;
+	return true;
+}
+
+static const char *unpack_xz(const uint8_t *in, size_t len, struct smc_blob *out, size_t room)
+{
+	lzma_stream s = LZMA_STREAM_INIT;
+	const char *why = NULL;
+	lzma_ret ret;
+
+	if (lzma_stream_decoder(&s, SMC_UNPACKED_MAX, 0) != LZMA_OK)
+		return "out of memory";
+	s.next_in = in;
+	s.avail_in = len;
+	do {
+		if (out->len == room && !reserve(out, &room)) {
+			why = "it unpacks to too much";
+			break;
+		}
+		s.next_out = out->data + out->len;
+		s.avail_out = room - out->len;
+		ret = lzma_code(&s, LZMA_FINISH);
+		out->len = room - s.avail_out;
+		if (ret != LZMA_OK && ret != LZMA_STREAM_END)
+			why = "its xz data is damaged";
+	} while (!why && ret != LZMA_STREAM_END);
+	lzma_end(&s);
+	return why;
+}
+
+static const char *unpack_gzip(const uint8_t *in, size_t len, struct smc_blob *out, size_t room)
+{
+	z_stream s = { .next_in = (uint8_t *)in, .avail_in = (unsigned int)len };
+	const char *why = NULL;
+	int ret;
+
+	if (inflateInit2(&s, 16 + MAX_WBITS) != Z_OK)
+		return "out of memory";
+	do {
+		if (out->len == room && !reserve(out, &room)) {
+			why = "it unpacks to too much";
+			break;
+		}
+		s.next_out = out->data + out->len;
+		s.avail_out = (unsigned int)(room - out->len);
+		ret = inflate(&s, Z_NO_FLUSH);
+		out->len = room - s.avail_out;
+		if (ret != Z_OK && ret != Z_STREAM_END)
+			why = "its gzip data is damaged";
+	} while (!why && ret != Z_STREAM_END);
+	inflateEnd(&s);
+	return why;
+}
+
+static const char *unpack_zstd(const uint8_t *in, size_t len, struct smc_blob *out, size_t room)
+{
+	ZSTD_DStream *s = ZSTD_createDStream();
+	ZSTD_inBuffer from = { in, len, 0 };
+	const char *why = s ? NULL : "out of memory";
+	size_t ret = 1;
+
+	while (!why && ret) {
+		ZSTD_outBuffer to = { out->data, room, out->len };
+
+		if (out->len == room && !reserve(out, &room)) {
+			why = "it unpacks to too much";
+			break;
+		}
+		to.dst = out->data;
+		to.size = room;
+		ret = ZSTD_decompressStream(s, &to, &from);
+		if (ZSTD_isError(ret) || (ret && from.pos == from.size && to.pos < to.size))
+			why = "its zstd data is damaged";
+		else
+			out->len = to.pos;
+	}
+	ZSTD_freeDStream(s);
+	return why;
+}
+
+typedef const char *unpacker(const uint8_t *in, size_t len, struct smc_blob *out, size_t room);
+
+static const struct {
+	const char *name;
+	uint8_t magic[6];
+	size_t len;
+	unpacker *unpack;	/* NULL: no library that Debian has knows it as the kernel does */
+} formats[] = {
+	{ "xz", { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6, unpack_xz },
+	{ "gzip", { 0x1f, 0x8b }, 2, unpack_gzip },
+	{ "zstd", { 0x28, 0xb5, 0x2f, 0xfd }, 4, unpack_zstd },
+	{ "lz4", { 0x02, 0x21, 0x4c, 0x18 }, 4, NULL },
+	{ "lzo", { 0x89, 'L', 'Z', 'O' }, 4, NULL },
+	{ "bzip2", { 'B', 'Z', 'h' }, 3, NULL },
+	{ "lzma", { 0x5d, 0, 0 }, 3, NULL },
+};
+
+static int unpack(const char *path, const uint8_t *in, size_t len, struct smc_blob *out,
+		  bool *packed, struct smc_error *e)
+{
+	const char *why;
+
+	*packed = false;
+	*out = (struct smc_blob){ 0 };
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		if (!in || len < formats[i].len || memcmp(in, formats[i].magic, formats[i].len))
+			continue;
+		*packed = true;
+		if (!formats[i].unpack)
+			return smc_fail(e, -ENOTSUP, "%s: packed with %s, which vbhctl can't unpack; give the unpacked vmlinux by --vmlinux",
+					path, formats[i].name);
+		why = formats[i].unpack(in, len, out, 0);
+		if (why) {
+			smc_blob_free(out);
+			return smc_fail(e, -EINVAL, "%s: %s", path, why);
+		}
+		return 0;
+	}
+	return 0;
+}
+
+int smc_unpack(const char *path, struct smc_blob *b, struct smc_error *e)
+{
+	struct smc_blob out;
+	bool packed;
+	int err = unpack(path, b->data, b->len, &out, &packed, e);
+
+	if (!err && packed) {
+		smc_blob_free(b);
+		*b = out;
+	}
+	return err;
+}
+
+static uint32_t get32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static bool is_elf(const struct smc_blob *b)
+{
+	return b->len >= 64 && !memcmp(b->data, "\177ELF\2\1", 6);
+}
+
+/* Offsets in the boot sector: boot.rst, "The Real-Mode Kernel Header". */
+#define HDR_SECTS	0x1f1
+#define HDR_FLAG	0x1fe
+#define HDR_MAGIC	0x202
+#define HDR_VERSION	0x206
+#define HDR_PAYLOAD	0x248
+#define HDR_PAYLOAD_LEN	0x24c
+
+static int payload(const char *path, const struct smc_blob *b, const uint8_t **start,
+		   size_t *len, struct smc_error *e)
+{
+	uint64_t sects, from, n;
+
+	if (b->len < 0x250 || b->data[HDR_FLAG] != 0x55 || b->data[HDR_FLAG + 1] != 0xaa ||
+	    memcmp(b->data + HDR_MAGIC, "HdrS", 4))
+		return smc_fail(e, -EINVAL, "%s: neither a bzImage nor an ELF vmlinux", path);
+	if (b->data[HDR_VERSION + 1] < 2 || b->data[HDR_VERSION] < 8)
+		return smc_fail(e, -EINVAL, "%s: a bzImage of boot protocol %u.%02u, older than 2.08",
+				path, b->data[HDR_VERSION + 1], b->data[HDR_VERSION]);
+	sects = b->data[HDR_SECTS] ? b->data[HDR_SECTS] : 4;
+	from = (sects + 1) * 512 + get32(b->data + HDR_PAYLOAD);
+	n = get32(b->data + HDR_PAYLOAD_LEN);
+	if (n < 16 || from > b->len || n > b->len - from)
+		return smc_fail(e, -EINVAL, "%s: cut off: its kernel is to stand at byte %llu with %llu bytes, and the file has %zu",
+				path, (unsigned long long)from, (unsigned long long)n, b->len);
+	*start = b->data + from;
+	*len = (size_t)n;
+	return 0;
+}
+
+int smc_vmlinux(const char *path, struct smc_blob *b, struct smc_error *e)
+{
+	const uint8_t *start = NULL;
+	struct smc_blob out;
+	bool packed;
+	size_t len = 0;
+	int err;
+
+	err = smc_unpack(path, b, e);
+	if (err || is_elf(b))
+		return err;
+	err = payload(path, b, &start, &len, e);
+	if (!err)
+		err = unpack(path, start, len, &out, &packed, e);
+	if (err)
+		return err;
+	if (!packed)
+		return smc_fail(e, -EINVAL, "%s: its kernel is packed in a way that vbhctl does not know", path);
+	smc_blob_free(b);
+	*b = out;
+	if (!is_elf(b))
+		return smc_fail(e, -EINVAL, "%s: what it unpacks to is no ELF file", path);
+	return 0;
+}
