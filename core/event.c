@@ -9,7 +9,7 @@
 
 #define RECORDS_PER_PAGE	(PAGE_SIZE / sizeof(struct vbh_event))
 
-/* With the hash before it and SHA-256's own padding, three of its blocks. */
+/* Without a module's name: with the hash before it and SHA-256's own padding, three of its blocks. */
 VBH_STATIC_ASSERT(offsetof(struct vbh_event, hash) + VBH_HASH_LEN + 9 <= 3 * 64);
 
 /* Keeps the compiler from moving stores across; x86 keeps them in order itself. */
@@ -102,6 +102,8 @@ static void chain(struct event_log *log, struct vbh_event *ev)
 	sha256_init(&s);
 	sha256_update(&s, log->hash, sizeof(log->hash));
 	sha256_update(&s, ev, offsetof(struct vbh_event, hash));
+	if (ev->kind == VBH_KIND_MODULE)
+		sha256_update(&s, ev->module, sizeof(ev->module));
 	sha256_final(&s, log->hash);
 	memcpy(ev->hash, log->hash, sizeof(ev->hash));
 }

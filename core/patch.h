@@ -102,6 +102,15 @@ void patch_settle(struct vbh_vcpu *vcpu, const struct patch_change *c, bool writ
 
 /* Everything in the texts with this tag goes. */
 void patch_drop(struct vbh_vcpu *vcpu, u32 tag);
+/* All sites and functions from first to last; counted: their calls are, in trampolines' users. */
+void patch_drop_range(struct vbh_guest *guest, u32 first, u32 last, bool counted);
+/*
+ * Does each site from first to last hold what it may? Begins at number *done of
+ * them and looks at `max`: 1: there are more; -EINVAL: not the one at *gva.
+ */
+int patch_check_sites(struct vbh_vcpu *vcpu, u32 first, u32 last, u32 *done, u32 max, u64 *gva);
+/* They have been looked at: from now on their calls are counted. -ENOSPC: none is. */
+int patch_count_calls(struct vbh_vcpu *vcpu, u32 first, u32 last);
 u32 patch_sites(const struct patch_state *p);
 
 /* The rest is shared by the files of this part. */
@@ -135,6 +144,8 @@ int patch_read(struct vbh_guest *guest, u64 gva, void *buf, u32 len);
 
 /* Does a site share a byte with [gva, gva + len)? The last one that does. */
 bool site_at(const struct patch_state *p, u64 gva, u32 len, struct patch_site *site);
+/* Number i of the sites in v. */
+void site_load(const struct patch_state *p, const struct vec *v, u32 i, struct patch_site *site);
 /*
  * Take in n checked sites of one kind, for which there is room in site_vec();
  * reserved is patch_site.cond. The array is overwritten.

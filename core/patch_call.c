@@ -255,17 +255,68 @@ s64 hc_patch(struct vbh_vcpu *vcpu, const u64 args[4])
 	return 0;
 }
 
-static void drop_text(struct vbh_guest *guest, const struct patch_text *t)
+void patch_drop_range(struct vbh_guest *guest, u32 first, u32 last, bool counted)
 {
 	struct patch_state *p = &guest->patch;
-	u32 first = t->gva, last = first + (t->pages * PAGE_SIZE - 1), i;
+	u32 i;
 
-	for (i = first ? vec_upto(&p->mcount, first - 1) : 0; i < vec_upto(&p->mcount, last); i++)
+	if (!counted || !p->tramps.nr)
+		i = p->mcount.nr;
+	else
+		i = first ? vec_upto(&p->mcount, first - 1) : 0;
+	for (; i < vec_upto(&p->mcount, last); i++)
 		ftrace_put(guest, calls_to(guest, GVA(*(u32 *)vec_at(&p->mcount, i))));
 	vec_remove_range(&p->mcount, first, last);
 	vec_remove_range(&p->jumps, first, last);
 	vec_remove_range(&p->calls, first, last);
 	vec_remove_range(&p->entries, first, last);
+}
+
+int patch_check_sites(struct vbh_vcpu *vcpu, u32 first, u32 last, u32 *done, u32 max, u64 *gva)
+{
+	const struct patch_state *p = &vcpu->guest->patch;
+	const struct vec *const all[] = { &p->mcount, &p->jumps, &p->calls };
+	u32 k, i, before = 0;
+
+	for (k = 0; k < sizeof(all) / sizeof(all[0]); k++) {
+		u32 from = first ? vec_upto(all[k], first - 1) : 0;
+		u32 nr = vec_upto(all[k], last) - from;
+
+		for (i = *done - before; *done - before < nr; i++) {
+			u8 bytes[PATCH_SITE_MAX];
+			struct patch_site site;
+
+			if (!max--)
+				return 1;
+			site_load(p, all[k], from + i, &site);
+			*gva = site.addr;
+			if (patch_read(vcpu->guest, site.addr, bytes, site.len) ||
+			    !site_may_hold(vcpu, &site, bytes, false))
+				return -EINVAL;
+			++*done;
+		}
+		before += nr;
+	}
+	return 0;
+}
+
+int patch_count_calls(struct vbh_vcpu *vcpu, u32 first, u32 last)
+{
+	struct vbh_guest *guest = vcpu->guest;
+	const struct vec *v = &guest->patch.mcount;
+	u32 from = first ? vec_upto(v, first - 1) : 0, to = vec_upto(v, last), i;
+
+	for (i = from; i < to; i++) {
+		u64 f = calls_to(guest, GVA(*(u32 *)vec_at(v, i)));
+
+		if (f && !ftrace_may_call(vcpu, f, true))
+			break;
+	}
+	if (i == to)
+		return 0;
+	while (i-- > from)
+		ftrace_put(guest, calls_to(guest, GVA(*(u32 *)vec_at(v, i))));
+	return -ENOSPC;
 }
 
 void patch_drop(struct vbh_vcpu *vcpu, u32 tag)
@@ -279,7 +330,7 @@ void patch_drop(struct vbh_vcpu *vcpu, u32 tag)
 		const struct patch_text *t = vec_at(v, i);
 
 		if (t->tag == tag)
-			drop_text(guest, t);
+			patch_drop_range(guest, t->gva, t->gva + (t->pages * PAGE_SIZE - 1), true);
 	}
 	for (i = v->nr; i--;) {
 		if (((const struct patch_text *)vec_at(v, i))->tag == tag)

@@ -18,15 +18,19 @@ void vbh_hash(const void *data, size_t len, uint8_t hash[VBH_HASH_LEN])
 /* Does ev's own hash follow from the hash before it, and is nothing where nothing is hashed? */
 static bool hash_follows(const uint8_t before[VBH_HASH_LEN], const struct vbh_event *ev)
 {
-	static const uint8_t rest[sizeof(ev->rest)];
+	static const uint8_t zero[sizeof(ev->module) + sizeof(ev->rest)];
+	bool named = ev->kind == VBH_KIND_MODULE;
 	uint8_t hash[VBH_HASH_LEN];
 	SHA2_CTX ctx;
 
-	if (memcmp(ev->rest, rest, sizeof(rest)) != 0)
+	if (memcmp(ev->rest, zero, sizeof(ev->rest)) != 0 ||
+	    (!named && memcmp(ev->module, zero, sizeof(ev->module)) != 0))
 		return false;
 	SHA256Init(&ctx);
 	SHA256Update(&ctx, before, VBH_HASH_LEN);
 	SHA256Update(&ctx, (const uint8_t *)ev, offsetof(struct vbh_event, hash));
+	if (named)
+		SHA256Update(&ctx, (const uint8_t *)ev->module, sizeof(ev->module));
 	SHA256Final(hash, &ctx);
 	return !memcmp(hash, ev->hash, sizeof(hash));
 }
