@@ -230,7 +230,7 @@ static int flush(struct feed *f, u32 i)
 
 static const struct {
 	u8 kind, len;
-} sites[VBH_NR_FIELD_KINDS] = {
+} sites[16] = {	/* what four bits can say */
 	[VBH_FIELD_ENTRY] = { VBH_SITE_ENTRY, 0 },
 	[VBH_FIELD_JUMP2] = { VBH_SITE_JUMP, 2 },
 	[VBH_FIELD_JUMP5] = { VBH_SITE_JUMP, 5 },
