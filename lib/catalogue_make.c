@@ -125,7 +125,7 @@ static int describe(const char *path, uint8_t *bytes, size_t len, struct made *m
 	if (!err && d.len > UINT32_MAX)
 		err = catalogue_fail(e, -E2BIG, path, "is too large");
 	if (!err) {
-		memcpy(m->entry.name, ko.name, sizeof(m->entry.name));
+		memcpy(m->entry.name, ko.name, sizeof(m->entry.name));	/* ends in NUL */
 		memcpy(m->entry.digest, d.digest, sizeof(m->entry.digest));
 		m->entry.layout = d.layout;
 		m->entry.len = (uint32_t)d.len;
@@ -179,12 +179,16 @@ static int write_made(const char *path, const char *release, const struct files 
 
 	snprintf(h.release, sizeof(h.release), "%s", release);
 	memcpy(h.files, f->hash, sizeof(h.files));
-	for (size_t i = 0; entries && descriptions && i < f->nr; i++) {
+	if (!entries || !descriptions) {
+		err = catalogue_fail(e, -ENOMEM, path, "out of memory");
+		goto out;
+	}
+	for (size_t i = 0; i < f->nr; i++) {
 		entries[i] = made[i].entry;
 		descriptions[i] = made[i].description;
 	}
-	err = entries && descriptions ? catalogue_write(path, &h, entries, descriptions, e) :
-	      catalogue_fail(e, -ENOMEM, path, "out of memory");
+	err = catalogue_write(path, &h, entries, descriptions, e);
+out:
 	free(entries);
 	free(descriptions);
 	return err;
@@ -201,8 +205,12 @@ int vbh_catalogue_make(const char *path, const char *dir, const char *release,
 	if (strlen(release) >= sizeof(((struct vbh_catalogue_header *)0)->release))
 		return catalogue_fail(&e, -EINVAL, release, "is no release of a kernel");
 	err = find_files(&f, dir, &e);
-	made = calloc(f.nr + 1, sizeof(*made));
-	if (!err && !made)
+	if (err) {
+		free_files(&f);
+		return err;
+	}
+	made = calloc(f.nr, sizeof(*made));
+	if (!made)
 		err = catalogue_fail(&e, -ENOMEM, dir, "out of memory");
 	for (size_t i = 0; !err && i < f.nr; i++) {
 		err = describe_file(f.paths[i], &made[i], &e);

@@ -11,6 +11,7 @@
 #include "ko.h"
 
 #define PAGE		4096u
+#define PADDING		64u	/* behind an image: who looks at an instruction may look too far */
 #define PART_MAX	(1u << 30)
 #define RO_AFTER_INIT	(1u << 21)	/* the loader's own mark, SHF_RO_AFTER_INIT */
 
@@ -213,7 +214,7 @@ static int load(struct ko *ko)
 	for (size_t p = 0; p < KO_PARTS; p++) {
 		struct ko_image *image = &ko->part[p];
 
-		image->bytes = calloc(1, image->ro + 1u);
+		image->bytes = calloc(1, image->ro + PADDING);
 		image->owner = calloc(image->ro + 1u, sizeof(*image->owner));
 		if (!image->bytes || !image->owner)
 			return -ENOMEM;
@@ -376,7 +377,10 @@ int ko_target(struct ko *ko, const struct ko_section *s, const struct ko_reloc *
 	      struct ko_target *to)
 {
 	int64_t value;
-	int err = symbol_target(ko, r->sym, &to->base, &value);
+	int err;
+
+	*to = (struct ko_target){ 0 };
+	err = symbol_target(ko, r->sym, &to->base, &value);
 
 	if (err)
 		return err;

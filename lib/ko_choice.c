@@ -170,7 +170,7 @@ static int place_of(struct ko *ko, const struct ko_section *s, const struct ko_r
 	if (err)
 		return err;
 	if ((at.base != VBH_BASE_CORE && at.base != VBH_BASE_INIT) || at.addend < 0 ||
-	    (uint32_t)at.addend + VBH_CHOICE_MAX / 2 > ko->part[p->part].ro)
+	    (uint32_t)at.addend >= ko->part[p->part].text)
 		return ko_refuse(ko, "%s+0x%x names a place outside of text", s->name, r->offset);
 	p->offset = (uint32_t)at.addend;
 	return 0;
@@ -211,6 +211,7 @@ static int thunk_reg(const char *name)
 static int add_indirect(struct place *p, const struct option *thunk, uint32_t at, uint32_t len,
 			unsigned int reg)
 {
+	static const uint8_t lfence_insn[] = { 0x0f, 0xae, 0xe8 };
 	bool jcc = thunk->bytes[at] == 0x0f, call = thunk->bytes[at + len - 5] == 0xe8 && !jcc;
 
 	for (int lfence = 0; lfence < 2; lfence++) {
@@ -223,7 +224,7 @@ static int add_indirect(struct place *p, const struct option *thunk, uint32_t at
 			bytes[n++] = (uint8_t)(len - 2);
 		}
 		if (lfence) {
-			memcpy(bytes + n, "\x0f\xae\xe8", 3);
+			memcpy(bytes + n, lfence_insn, sizeof(lfence_insn));
 			n += 3;
 		}
 		n += indirect(bytes + n, call, reg);
@@ -488,6 +489,7 @@ static int alternative_at(struct ko *ko, const struct ko_section *s, uint32_t i,
 	struct ko_reloc r;
 	int err;
 
+	*p = (struct place){ .ko = ko };
 	if (ko_reloc_in(s, i, 4, &r) != 1)
 		return ko_refuse(ko, "%s+0x%x has no relocation", s->name, i);
 	err = place_of(ko, s, &r, p);

@@ -77,6 +77,7 @@ static int table_target(struct ko *ko, const struct ko_section *s, uint32_t offs
 {
 	struct ko_reloc r;
 
+	*to = (struct ko_target){ 0 };
 	if (ko_reloc_in(s, offset, 1, &r) != 1)
 		return ko_refuse(ko, "%s+0x%x has no relocation", s->name, offset);
 	return ko_target(ko, s, &r, to);

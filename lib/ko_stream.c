@@ -20,6 +20,8 @@ static int put(struct stream *s, const void *data, size_t len)
 {
 	struct ko_description *d = s->d;
 
+	if (!len)
+		return 0;
 	if (d->len + len > s->room) {
 		size_t room = 2 * s->room + len + 4096;
 		uint8_t *bytes = realloc(d->bytes, room);
@@ -81,7 +83,8 @@ static int put_image(struct stream *s, struct ko_image *image)
 	uint32_t at = 0;
 	int err = 0;
 
-	qsort(image->fields, image->nr, sizeof(*image->fields), by_offset);
+	if (image->nr)
+		qsort(image->fields, image->nr, sizeof(*image->fields), by_offset);
 	for (size_t i = 0; !err && i < image->nr; i++) {
 		const struct ko_field *f = &image->fields[i];
 

@@ -103,8 +103,8 @@ static const struct vbh_name bodies[] = {
 static const struct vbh_name patchings[] = {
 	{ VBH_PATCHING_ALLOW, "allow" },
 	{ VBH_PATCHING_UNTIL_SEAL, "until-seal" },
-	{ VBH_PATCHING_LISTED, "listed" },
 	{ VBH_PATCHING_DENY, "deny" },
+	{ VBH_PATCHING_LISTED, "listed" },
 };
 
 static const struct vbh_name patches[] = {

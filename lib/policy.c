@@ -489,7 +489,7 @@ static const struct key root_keys[] = {
 };
 
 /* A module is checked once; what it rests on and what was checked must stay as it is. */
-static int check_listed(const struct loader *l)
+static int check_listed(const struct loader *l, const config_t *config)
 {
 	const struct vbh_policy *p = &l->policy;
 
@@ -497,7 +497,8 @@ static int check_listed(const struct loader *l)
 	    (p->region_rule[VBH_REGION_KERNEL_TEXT] && p->region_rule[VBH_REGION_MODULE_TEXT] &&
 	     p->region_rule[VBH_REGION_MODULE_RODATA]))
 		return 0;
-	return policy_refuse(&l->err, 0, "patching.modules = \"listed\" takes rules for regions.kernel_text, module_text and module_rodata");
+	return refuse(l, config_lookup(config, "patching.modules"),
+		      "takes rules for regions.kernel_text, module_text and module_rodata");
 }
 
 static int parse(struct loader *l, config_t *config, const char *text)
@@ -512,7 +513,7 @@ static int parse(struct loader *l, config_t *config, const char *text)
 		return policy_refuse(&l->err, 0, "%s", config_error_text(config));
 	}
 	err = read_group(l, config_root_setting(config), &root);
-	return err ? err : check_listed(l);
+	return err ? err : check_listed(l, config);
 }
 
 int vbh_policy_load(const char *path, struct vbh_policy *policy, char *err_text, size_t err_len)

@@ -9,12 +9,17 @@
 #include <unistd.h>
 #include "vbhctl.h"
 
-#define MODULES_DIR	"/lib/modules"
+#define MODULES_DIR	"/lib/modules/"	/* and the release */
 
 /* Which catalogue: where it is, of what. */
 struct which {
-	char file[512], dir[512], release[65];
+	char file[512], dir[512], release[64];
 };
+
+static bool set(char *to, size_t len, const char *a, const char *b)
+{
+	return (size_t)snprintf(to, len, "%s%s", a, b) < len;
+}
 
 /* NULL: the usual one, of the running kernel. */
 static int find_which(struct which *w, const char *file, const char *dir, const char *release)
@@ -25,19 +30,12 @@ static int find_which(struct which *w, const char *file, const char *dir, const 
 		return complain(EXIT_FAILED, "uname: %s", strerror(errno));
 	if (!release)
 		release = u.release;
-	if (strlen(release) >= sizeof(w->release) || strchr(release, '/'))
-		return complain(EXIT_USAGE, "'%s' is no release of a kernel", release);
-	strcpy(w->release, release);
-	if (!dir)
-		snprintf(w->dir, sizeof(w->dir), MODULES_DIR "/%s", release);
-	if (!file)
-		snprintf(w->file, sizeof(w->file), CATALOGUE_FILE "%s", release);
-	if ((dir && strlen(dir) >= sizeof(w->dir)) || (file && strlen(file) >= sizeof(w->file)))
-		return complain(EXIT_USAGE, "the name of a file is too long");
-	if (dir)
-		strcpy(w->dir, dir);
-	if (file)
-		strcpy(w->file, file);
+	if (!*release || strchr(release, '/') ||
+	    !set(w->release, sizeof(w->release), release, ""))
+		return usage("'%s' is no release of a kernel", release);
+	if (!set(w->dir, sizeof(w->dir), dir ? dir : MODULES_DIR, dir ? "" : release) ||
+	    !set(w->file, sizeof(w->file), file ? file : CATALOGUE_FILE, file ? "" : release))
+		return usage("the name of a file is too long");
 	return EXIT_OK;
 }
 

@@ -18,7 +18,7 @@ struct vbh_catalogue_header {
 	__u32 modules;
 	__u64 length;		/* bytes of the file */
 	char release[64];	/* of the kernel, as uname -r */
-	__u8 files[VBH_HASH_LEN];	/* SHA-256 of names, sizes and times of the modules' files */
+	__u8 files[VBH_HASH_LEN];	/* SHA-256 of the files' names, sizes and times */
 	__u8 digest[VBH_HASH_LEN];
 };
 

@@ -10,6 +10,7 @@ set -u
 vbhctl=$(realpath "$1")
 here=$(dirname "$(realpath "$0")")
 shipped=$here/../../tools/policy.conf
+kernel=$("$here/../../scripts/kernel")
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
@@ -76,7 +77,8 @@ usage_errors() {
 		"events --ack --kind cr" "stats extra" "stats --cpu" "stats --cpu x" \
 		"stats --cpu 4294967296" "policy" "policy frob" "policy show a b" "key" \
 		"key generate" "key hash a b" "key frob a" "start --policy" "start --bad" \
-		"stop --key" "version extra" "help frobnicate" "help a b"; do
+		"stop --key" "catalogue" "catalogue frob" "catalogue build a" \
+		"catalogue show --release a/b" "version extra" "help frobnicate" "help a b"; do
 		# shellcheck disable=SC2086 # words
 		FAKE_STATE=open run $args
 		claim "'$args' is a usage error" 2 "" "vbhctl: ${args%% *}: *Usage: vbhctl*"
@@ -90,7 +92,7 @@ help_and_version() {
 	claim "help lists the commands" 0 "Usage:*start*stop*events*" ""
 	run --help
 	claim "--help is help" 0 "Usage:*start*stop*events*" ""
-	for c in start stop status seal events stats policy key version help; do
+	for c in start stop status seal events stats policy key catalogue version help; do
 		run help $c
 		claim "help $c" 0 "Usage: vbhctl ?-j? $c*" ""
 		run $c --help
@@ -119,6 +121,38 @@ status() {
 	claim "status of a running VBH" 0 "State: *open*svm*CPUs: *2*stop" ""
 	FAKE_STATE=keyed run status --json
 	json "the same as JSON" 0 '.[0].state == "sealed" and .[0].has_key and .[0].memory == 4194304'
+}
+
+catalogue() {
+	local dir=/lib/modules/$kernel/kernel/lib/lz4
+
+	sed 's/"until-seal";\(.*loading modules\)/"listed";\1/' "$shipped" >listed.conf
+	run catalogue build --modules "$dir" --release 6.1-test --file cat
+	claim "a catalogue is made" 0 "cat: 2 modules of kernel 6.1-test*" ""
+	run -j catalogue build --modules "$dir" --release 6.1-test --file cat
+	json "the same as JSON" 0 '.[0].modules == 2 and .[0].release == "6.1-test"'
+	run catalogue show --file cat
+	claim "it is shown" 0 "MODULE*lz4_compress*lz4hc_compress*" ""
+	run catalogue show --file cat lz4hc-compress
+	claim "or one of it" 0 "MODULE*lz4hc_compress*" ""
+	run catalogue show -j --file cat lz4_compress
+	json "as JSON" 0 '.[0].modules | length == 1 and .[0].name == "lz4_compress" and
+		(.[0].digest | length) == 64'
+	run catalogue show --file cat absent
+	claim "a module that is not in it is 1" 1 "" "vbhctl: catalogue: cat: no such module*"
+	run catalogue show --file absent
+	claim "a catalogue that is not there is 1" 1 "" "vbhctl: catalogue: absent: No such file*"
+	run catalogue build --modules . --file cat2
+	claim "a folder without modules is 1" 1 "" "vbhctl: catalogue: .: there are no modules*"
+	FAKE_STATE=off run start --policy listed.conf --catalogue cat
+	claim "start takes a catalogue" 0 "VBH runs on*" ""
+	echo damage >>cat
+	FAKE_STATE=off run start --policy listed.conf --catalogue cat
+	claim "but no damaged one" 1 "" "vbhctl: start: cat: is damaged*"
+	FAKE_STATE=off run start --policy "$shipped" --catalogue cat
+	claim "nor one that its policy has no use for" 2 "" "vbhctl: start: *takes no catalogue*"
+	run policy show listed.conf
+	claim "the policy says it in words" 0 "*modules*only what is in the catalogue*" ""
 }
 
 start_and_seal() {
@@ -370,7 +404,7 @@ completion() {
 		[ $code = 0 ] || break
 	done
 	claim "every kind that completion offers exists" 0 "" ""
-	[ "$(wc -w <<<"$kinds")" = 18 ]
+	[ "$(wc -w <<<"$kinds")" = 19 ]
 	report "and it offers all of them" $((!$?))
 	set -u
 }
@@ -379,6 +413,7 @@ usage_errors
 help_and_version
 status
 start_and_seal
+catalogue
 stop_and_keys
 policies
 events
