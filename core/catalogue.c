@@ -17,7 +17,7 @@ void module_init(struct module_state *m)
 /* A batch, copied once: it must ascend by the u32 that each element begins with. */
 static int take_batch(struct vbh_guest *guest, struct vec *v, u64 gpa, u64 n, u32 max)
 {
-	u8 **page = &guest->module.check.input;
+	void **page = &guest->module.check.input;
 	u32 i;
 
 	if (guest->state != VBH_STATE_OPEN)
@@ -31,7 +31,7 @@ static int take_batch(struct vbh_guest *guest, struct vec *v, u64 gpa, u64 n, u3
 	if (guest_read(guest, gpa, *page, n * v->size))
 		return -EFAULT;
 	for (i = 1; i < n; i++) {
-		const u32 *last = (const u32 *)(*page + (i - 1) * v->size);
+		const u32 *last = (const u32 *)((u8 *)*page + (i - 1) * v->size);
 
 		if (last[v->size / sizeof(u32)] < *last)
 			return -EINVAL;

@@ -66,36 +66,23 @@ static bool tag_in_use(const struct vbh_guest *guest, u32 tag)
 		if (guest->regions.table[i].tag == tag)
 			return true;
 	}
-	for (i = 0; i < guest->patch.texts.nr; i++) {
-		if (((const struct patch_text *)vec_at(&guest->patch.texts, i))->tag == tag)
-			return true;
-	}
-	return known(&guest->module, tag);
+	return known(&guest->module, tag) || text_with_tag(&guest->patch, tag);
 }
 
-static bool pages_ready(struct vbh_guest *guest)
+/* A page that is there from now on. */
+static bool has_page(struct vbh_guest *guest, void **page)
 {
-	void **const page[] = {
-		(void **)&guest->module.check.input,
-		(void **)&guest->module.check.page,
-		&guest->patch.scratch,
-	};
-	u32 i;
-
-	for (i = 0; i < sizeof(page) / sizeof(page[0]); i++) {
-		if (!*page[i])
-			*page[i] = host_alloc_page(guest);
-		if (!*page[i])
-			return false;
-	}
-	return true;
+	if (!*page)
+		*page = host_alloc_page(guest);
+	return *page;
 }
 
+/* Without a length: from 1 to 0. */
 static struct part part_of(u64 start, u32 len)
 {
-	struct part empty = { .first = 1 }, part = { (u32)start, (u32)(start + len - 1) };
+	struct part part = { len ? (u32)start : 1, len ? (u32)(start + len - 1) : 0 };
 
-	return len ? part : empty;
+	return part;
 }
 
 static s64 begin(struct vbh_guest *guest, u32 tag, u64 gpa, u64 len)
@@ -113,7 +100,8 @@ static s64 begin(struct vbh_guest *guest, u32 tag, u64 gpa, u64 len)
 		return -EINVAL;
 	if (tag_in_use(guest, ask.tag))
 		return -EEXIST;
-	if (!pages_ready(guest) || vec_grow(guest, &m->modules, 1))
+	if (!has_page(guest, &c->input) || !has_page(guest, &c->page) ||
+	    !has_page(guest, &guest->patch.scratch) || vec_grow(guest, &m->modules, 1))
 		return -ENOSPC;
 	k.tag = tag;
 	k.core = part_of(ask.core, ask.layout.core_ro);
@@ -188,7 +176,7 @@ static int add_run(struct vbh_guest *guest, const struct vbh_text *t)
 static s64 pages(struct vbh_guest *guest, u64 gpa, u64 n)
 {
 	struct module_check *c = &guest->module.check;
-	const struct vbh_text *t = (const struct vbh_text *)c->input;
+	const struct vbh_text *t = c->input;
 	int err = 0;
 	u64 i;
 
@@ -286,28 +274,21 @@ static s64 end(struct vbh_vcpu *vcpu)
 	return refused(vcpu, &why);
 }
 
-static void clear(struct vbh_guest *guest, const struct region *r)
-{
-	void *zeroes = guest->module.check.input;
-	u64 gpa;
-
-	memset(zeroes, 0, PAGE_SIZE);
-	for (gpa = r->start; gpa < r->end; gpa += PAGE_SIZE)
-		host_write_gpa(guest, gpa, zeroes, PAGE_SIZE);
-}
-
 /* One run; text is cleared before its rights are back, constants are still in use. */
 static void give_back(struct vbh_guest *guest, u32 i)
 {
+	void *zeroes = guest->module.check.input;
 	struct patch_text t;
 	struct region r;
+	u64 gpa;
 
 	memcpy(&t, vec_at(&guest->patch.texts, i), sizeof(t));
 	vec_remove(&guest->patch.texts, i);
 	if (!region_take_run(&guest->regions, t.tag, t.gfn * PAGE_SIZE, &r))
 		return;
-	if (r.kind == VBH_REGION_MODULE_TEXT)
-		clear(guest, &r);
+	memset(zeroes, 0, PAGE_SIZE);
+	for (gpa = r.start; r.kind == VBH_REGION_MODULE_TEXT && gpa < r.end; gpa += PAGE_SIZE)
+		host_write_gpa(guest, gpa, zeroes, PAGE_SIZE);
 	host_stage2_update(guest, r.start, r.end - r.start);
 }
 

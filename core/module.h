@@ -45,8 +45,8 @@ struct module_check {
 	u64 at;			/* linear address of the next byte to compare */
 	u64 last_entry;		/* linear address of the last function, to take none twice */
 	u64 cached;		/* linear address of the page in .page, or 0 */
-	u8 *page;
-	u8 *input;		/* a page of description */
+	void *page;
+	void *input;		/* a page of description */
 	u32 parts_done;		/* of the last step, when what stands at sites is looked at */
 	u32 sites_done;		/* in this part */
 	bool listed;		/* the digest was found in the catalogue */

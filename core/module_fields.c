@@ -17,6 +17,7 @@ static const u8 ret_int3[5] = { 0xc3, INT3, INT3, INT3, INT3 };
 VBH_STATIC_ASSERT(NR_BATCHES * BATCH * sizeof(struct vbh_site) == PAGE_SIZE);
 
 struct feed {
+	struct vbh_vcpu *vcpu;
 	struct vbh_guest *guest;
 	struct module_check *c;
 	struct module_refusal *why;
@@ -72,7 +73,7 @@ static bool get(struct feed *f, u64 gva, void *to, u32 len)
 				return false;
 			c->cached = gva & PAGE_MASK;
 		}
-		((u8 *)to)[i] = c->page[gva & ~PAGE_MASK];
+		((u8 *)to)[i] = ((u8 *)c->page)[gva & ~PAGE_MASK];
 	}
 	return true;
 }
@@ -153,6 +154,23 @@ static int returns(struct feed *f, const struct vbh_field *d)
 	return 0;
 }
 
+/* Is there JMP *%reg, INT3, that nobody can change? */
+static bool thunk_at(const struct feed *f, u64 gva, u32 reg)
+{
+	const u8 want[4] = { 0x41, 0xff, 0xe0 + (reg & 7), INT3 };
+	u32 skip = reg < 8, len = sizeof(want) - skip;
+	const struct region *r;
+	u8 is[sizeof(want)];
+	u64 gpa;
+
+	if (host_translate(f->vcpu, host_reg(f->vcpu, VBH_REG_CR3), gva, &gpa) ||
+	    (gpa & ~PAGE_MASK) + len > PAGE_SIZE || host_read_gpa(f->guest, gpa, is, len))
+		return false;
+	r = region_denies(&f->guest->regions, gpa, VBH_W);
+	return r && r->tag == f->c->ask.tag && r->rule != VBH_RULE_LOG &&
+	       !memcmp(is, want + skip, len);
+}
+
 /* Is this the choice that was made? want has its bytes; a field in it is put in. */
 static bool chosen(const struct feed *f, const struct vbh_choice *o, const u8 *is, u8 *want,
 		   u32 len)
@@ -164,8 +182,13 @@ static bool chosen(const struct feed *f, const struct vbh_choice *o, const u8 *i
 		return !memcmp(is, want, len);
 	if (o->field + 4u > len)
 		return false;
-	if (!value_of(f, o->base, o->addend, &value))
+	if (o->base == VBH_BASE_THUNK) {
+		value = rel32_target(gva, is + o->field, 4) - 4;
+		if (!thunk_at(f, value + 4, o->addend))
+			return false;
+	} else if (!value_of(f, o->base, o->addend, &value)) {
 		return false;
+	}
 	field = field_value(o->kind, gva, value);
 	memcpy(want + o->field, &field, 4);
 	return !memcmp(is, want, len);
@@ -193,21 +216,6 @@ static int choice(struct feed *f, const struct vbh_field *d, const u8 *options)
 	return refuse(f, VBH_MODULE_FIELD, f->c->at, old, 0);
 }
 
-/* The table of each batch; the kinds of one batch can't be told apart by it. */
-static u32 batch_of(u8 kind)
-{
-	switch (kind) {
-	case VBH_SITE_MCOUNT:
-		return 0;
-	case VBH_SITE_JUMP:
-		return 1;
-	case VBH_SITE_ENTRY:
-		return 2;
-	default:
-		return 3;
-	}
-}
-
 static struct vbh_site *batch_at(const struct feed *f, u32 i)
 {
 	return (struct vbh_site *)f->guest->patch.scratch + i * BATCH;
@@ -228,32 +236,36 @@ static int flush(struct feed *f, u32 i)
 	return 0;
 }
 
+/* Kinds of one table share a batch. */
 static const struct {
-	u8 kind, len;
+	u8 kind, len, batch;
 } sites[16] = {	/* what four bits can say */
-	[VBH_FIELD_ENTRY] = { VBH_SITE_ENTRY, 0 },
-	[VBH_FIELD_JUMP2] = { VBH_SITE_JUMP, 2 },
-	[VBH_FIELD_JUMP5] = { VBH_SITE_JUMP, 5 },
-	[VBH_FIELD_MCOUNT] = { VBH_SITE_MCOUNT, 5 },
-	[VBH_FIELD_CALL] = { VBH_SITE_CALL, 5 },
-	[VBH_FIELD_TAIL5] = { VBH_SITE_TAIL, 5 },
-	[VBH_FIELD_TAIL6] = { VBH_SITE_TAIL, 6 },
-	[VBH_FIELD_TRAMP] = { VBH_SITE_TRAMP, 5 },
+	[VBH_FIELD_ENTRY] = { VBH_SITE_ENTRY, 0, 0 },
+	[VBH_FIELD_JUMP2] = { VBH_SITE_JUMP, 2, 1 },
+	[VBH_FIELD_JUMP5] = { VBH_SITE_JUMP, 5, 1 },
+	[VBH_FIELD_MCOUNT] = { VBH_SITE_MCOUNT, 5, 2 },
+	[VBH_FIELD_CALL] = { VBH_SITE_CALL, 5, 3 },
+	[VBH_FIELD_TAIL5] = { VBH_SITE_TAIL, 5, 3 },
+	[VBH_FIELD_TAIL6] = { VBH_SITE_TAIL, 6, 3 },
+	[VBH_FIELD_TRAMP] = { VBH_SITE_TRAMP, 5, 3 },
 };
+
+static bool within(u64 gva, u32 len, u64 start, u32 size)
+{
+	return gva - start < size && size - (gva - start) >= len;
+}
 
 /* Within text alone: constants have none, and one part's text has none of the other's. */
 static bool in_text(const struct module_check *c, u32 len)
 {
-	return (c->at - c->ask.core < c->ask.layout.core_text &&
-		c->ask.core + c->ask.layout.core_text - c->at >= len) ||
-	       (c->at - c->ask.init < c->ask.layout.init_text &&
-		c->ask.init + c->ask.layout.init_text - c->at >= len);
+	return within(c->at, len, c->ask.core, c->ask.layout.core_text) ||
+	       within(c->at, len, c->ask.init, c->ask.layout.init_text);
 }
 
 static int site(struct feed *f, const struct vbh_field *d, u8 kind)
 {
 	struct vbh_site s = { .addr = f->c->at, .kind = sites[kind].kind, .len = sites[kind].len };
-	u32 i = batch_of(s.kind), n;
+	u32 i = sites[kind].batch, n;
 	int err = 0;
 	u64 to;
 
@@ -297,27 +309,18 @@ static int field(struct feed *f, const u8 *input, u32 left)
 	if (!literal(f, d->kind_skip & VBH_FIELD_SKIP_MAX))
 		return nonsense(f);
 	rest = part_end(f->c) - f->c->at;
-	switch (kind) {
-	case VBH_FIELD_NONE:
-		break;
-	case VBH_FIELD_ABS64:
-	case VBH_FIELD_ABS32:
-	case VBH_FIELD_PC32:
-		err = relocated(f, d, kind);
-		break;
-	case VBH_FIELD_ANY:
+	if (kind == VBH_FIELD_ANY) {
 		if (d->addend <= 0 || (u32)d->addend > rest || in_text(f->c, 1))
 			return nonsense(f);
 		advance(f->c, d->addend);
-		break;
-	case VBH_FIELD_RETURN:
+	} else if (kind == VBH_FIELD_RETURN) {
 		err = returns(f, d);
-		break;
-	case VBH_FIELD_CHOICE:
+	} else if (kind == VBH_FIELD_CHOICE) {
 		err = choice(f, d, input + sizeof(*d));
-		break;
-	default:
+	} else if (kind > VBH_FIELD_CHOICE) {
 		err = site(f, d, kind);
+	} else if (kind != VBH_FIELD_NONE) {
+		err = relocated(f, d, kind);
 	}
 	return err ? err : (int)len;
 }
@@ -362,16 +365,19 @@ static int next(struct feed *f, const u8 *input, u32 left)
 {
 	const struct vbh_layout *l = &f->c->ask.layout;
 
+	if (left < sizeof(struct vbh_field))
+		return 0;
 	if (f->c->values.nr < l->symbols)
-		return left < sizeof(u64) ? 0 : name(f, input);
+		return name(f, input);
 	if (f->c->exports.nr < l->exports)
 		return left < sizeof(struct vbh_export) ? 0 : export(f, input);
-	return left < sizeof(struct vbh_field) ? 0 : field(f, input, left);
+	return field(f, input, left);
 }
 
 int module_feed(struct vbh_vcpu *vcpu, u32 len, struct module_refusal *why)
 {
 	struct feed f = {
+		.vcpu = vcpu,
 		.guest = vcpu->guest,
 		.c = &vcpu->guest->module.check,
 		.why = why,
@@ -380,7 +386,7 @@ int module_feed(struct vbh_vcpu *vcpu, u32 len, struct module_refusal *why)
 	int n = 1, err;
 
 	for (used = 0; used < len && f.hashed < LITERAL_MAX; used += n) {
-		n = next(&f, f.c->input + used, len - used);
+		n = next(&f, (u8 *)f.c->input + used, len - used);
 		if (n <= 0)
 			break;
 	}

@@ -137,6 +137,7 @@ void vec_remove_range(struct vec *v, u32 from, u32 last);
 /* The known text at a linear address, or the first that shares a byte with a range; or NULL. */
 const struct patch_text *text_at(const struct patch_state *p, u64 gva);
 const struct patch_text *text_overlap(const struct patch_state *p, u64 gva, u64 gpa, u64 len);
+bool text_with_tag(const struct patch_state *p, u32 tag);
 /* The linear address of a byte of known text or of a live trampoline, or 0. */
 u64 patch_gva(const struct patch_state *p, u64 gpa);
 /* Read known text or a live trampoline; -EFAULT. */

@@ -212,6 +212,7 @@ static int add_indirect(struct place *p, const struct option *thunk, uint32_t at
 			unsigned int reg)
 {
 	static const uint8_t lfence_insn[] = { 0x0f, 0xae, 0xe8 };
+	struct option its = *thunk;
 	bool jcc = thunk->bytes[at] == 0x0f, call = thunk->bytes[at + len - 5] == 0xe8 && !jcc;
 
 	for (int lfence = 0; lfence < 2; lfence++) {
@@ -241,7 +242,9 @@ static int add_indirect(struct place *p, const struct option *thunk, uint32_t at
 		if (add_both(p, &o))
 			return -ENOMEM;
 	}
-	return 0;
+	/* Or a call of a thunk of the module's own (emit_its_trampoline()). */
+	its.to = (struct ko_target){ .base = VBH_BASE_THUNK, .addend = (int32_t)reg };
+	return add(p, &its);
 }
 
 /* The option itself, and if there is a call of a thunk in it, what that may become. */

@@ -400,6 +400,29 @@ static long repeat(enum vbh_module_op op, u32 tag)
 	return ret;
 }
 
+/* Thunks of its own that the module calls, on processors with X86_BUG_ITS. */
+static long send_thunks(const struct module *mod, u32 tag, u8 rule)
+{
+	long err = 0;
+#ifdef CONFIG_MITIGATION_ITS
+	int i;
+
+	for (i = 0; !err && i < mod->its_num_pages; i++) {
+		const struct vbh_region r = {
+			.gpa = page_to_phys(vmalloc_to_page(mod->its_page_array[i])),
+			.len = PAGE_SIZE,
+			.rights = VBH_R | VBH_X | VBH_XU,
+			.tag = tag,
+			.kind = VBH_REGION_MODULE_TEXT,
+			.rule = max_t(u8, rule, VBH_RULE_DENY),
+		};
+
+		err = vbh_call_with(VBH_HC_REGION_ADD, &r, sizeof(r), 1);
+	}
+#endif
+	return err;
+}
+
 /* Nothing may be patched from the time that its pages are protected until it is accepted. */
 static long check(const struct module *mod, u32 tag, u8 rule,
 		  const struct vbh_catalogue_entry *e, const u8 *description)
@@ -412,6 +435,8 @@ static long check(const struct module *mod, u32 tag, u8 rule,
 		err = send_layout(tag, &mod->core_layout);
 	if (!err && e->len)
 		err = send_layout(tag, &mod->init_layout);
+	if (!err && e->len)
+		err = send_thunks(mod, tag, rule);
 	if (!err)
 		err = feed(tag, description, e->len);
 	if (!err)

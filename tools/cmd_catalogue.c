@@ -138,15 +138,14 @@ static int show_modules(const struct vbh_catalogue *c, const char *file, int n, 
 	json_t *list = json_array();
 	size_t shown = 0;
 
-	if (!opt_json)
-		printf("%-32s %8s %8s  %s\n", "MODULE", "TEXT", "RODATA", "DIGEST");
 	for (size_t i = 0; i < vbh_catalogue_modules(c); i++) {
 		struct vbh_catalogue_info m;
 
 		vbh_catalogue_module(c, i, &m);
 		if (!is_asked(m.name, n, asked))
 			continue;
-		shown++;
+		if (!shown++ && !opt_json)
+			printf("%-32s %8s %8s  %s\n", "MODULE", "TEXT", "RODATA", "DIGEST");
 		if (opt_json)
 			json_array_append_new(list, json_module(&m));
 		else

@@ -112,6 +112,11 @@ struct vbh_field {
 #define VBH_BASE_CORE		1u
 #define VBH_BASE_INIT		2u
 #define VBH_BASE_PERCPU		3u
+/*
+ * A choice's: a thunk, JMP *%reg and INT3, addend being the number of the register,
+ * in a page that has been protected with the module's tag (emit_its_trampoline()).
+ */
+#define VBH_BASE_THUNK		4u
 #define VBH_BASE_SYMBOL		16u
 
 /* "it": base + addend. */

@@ -70,9 +70,13 @@ static void describe_core(void)
 		u8 call_bytes[8];
 		struct vbh_choice plain;
 		u8 plain_bytes[8];
+		struct vbh_choice its;
+		u8 its_bytes[8];
 	} choices = {
 		{ .addend = -4, .base = F1_SYMBOL, .field = 1, .kind = VBH_FIELD_PC32 }, { 0xe8 },
 		{ .field = VBH_CHOICE_PLAIN }, { 0xff, 0xd0, 0x0f, 0x1f, 0x00 },
+		{ .addend = 9, .base = VBH_BASE_THUNK, .field = 1, .kind = VBH_FIELD_PC32 },
+		{ 0xe8 },
 	};
 	u32 i;
 

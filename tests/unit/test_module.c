@@ -128,6 +128,42 @@ static void each_choice_is_taken(void **state)
 	refused(VBH_MODULE_FIELD, NEW + N_RETURN);
 }
 
+#define THUNKS		0xffffffffc0500000ull
+#define THUNKS_GPA	0x148000ull
+
+static s64 load_with_thunk(u32 tag, u32 rule)
+{
+	s64 ret = module_begin(NEW_TAG);
+
+	assert_int_equal(module_pages(), 0);
+	if (tag)
+		assert_int_equal(add_region(THUNKS_GPA, 0x1000, VBH_R | VBH_X | VBH_XU, tag,
+					    VBH_REGION_MODULE_TEXT, rule, 0), 0);
+	ret = module_feed_all();
+	assert_int_equal(module_repeat(VBH_MODULE_GONE, NEW_TAG), 0);
+	module_make();
+	insn_to(module_at(NEW + N_CHOICE), 0xe8, NEW + N_CHOICE, THUNKS + 0x20);
+	return ret;
+}
+
+static void a_thunk_must_be_one_and_be_protected(void **state)
+{
+	(void)state;
+	body_map(AT_CR3, THUNKS, THUNKS_GPA);
+	memcpy(body->mem + THUNKS_GPA + 0x20, "\x41\xff\xe1\xcc", 4);
+	insn_to(module_at(NEW + N_CHOICE), 0xe8, NEW + N_CHOICE, THUNKS + 0x20);
+	assert_int_equal(load_with_thunk(0, 0), -EACCES);
+	assert_int_equal(load_with_thunk(NEW_TAG, VBH_RULE_LOG), -EACCES);
+	assert_int_equal(load_with_thunk(NEW_TAG, VBH_RULE_DENY), 0);
+	assert_int_equal(body->stage2[THUNKS_GPA / 4096], VBH_RWX);
+	insn_to(module_at(NEW + N_CHOICE), 0xe8, NEW + N_CHOICE, THUNKS + 0x21);
+	assert_int_equal(load_with_thunk(NEW_TAG, VBH_RULE_DENY), -EACCES);
+	body->mem[THUNKS_GPA + 0x22] = 0xe2;
+	assert_int_equal(load_with_thunk(NEW_TAG, VBH_RULE_DENY), -EACCES);
+	body->mem[THUNKS_GPA + 0x22] = 0xe1;
+	assert_int_equal(load_with_thunk(NEW_TAG + 1, VBH_RULE_DENY), -EACCES);
+}
+
 /* Another CPU stores between any two steps of the check. */
 static void what_is_compared_can_not_be_written(void **state)
 {
@@ -467,6 +503,7 @@ int main(void)
 		TEST(a_description_that_ends_early_or_late_is_refused),
 		TEST(the_reason_is_recorded),
 		TEST(each_choice_is_taken),
+		TEST(a_thunk_must_be_one_and_be_protected),
 		TEST(what_is_compared_can_not_be_written),
 		TEST(nothing_in_it_counts_before_it_is_accepted),
 		TEST(its_sites_are_looked_at_in_slices),
