@@ -229,7 +229,7 @@ static bool is_image(const struct ko *ko, const struct ko_section *s)
 static int add_sorted(struct ko *ko)
 {
 	static const char * const names[] = {
-		"__mcount_loc", ".orc_unwind", ".orc_unwind_ip", "__ex_table",
+		"__mcount_loc", ".orc_unwind", ".orc_unwind_ip",
 	};
 	int err = 0;
 
@@ -243,6 +243,75 @@ static int add_sorted(struct ko *ko)
 			.kind = VBH_FIELD_ANY, .to.addend = (int32_t)s->sh.sh_size });
 	}
 	return err;
+}
+
+/* struct exception_table_entry: distances to instruction and fixup, and what to do. */
+struct extable_entry {
+	struct ko_target insn, fixup;
+	uint8_t data[4];
+};
+
+static int by_insn(const void *a, const void *b)
+{
+	const struct extable_entry *x = a, *y = b;
+
+	return x->insn.addend < y->insn.addend ? -1 : x->insn.addend > y->insn.addend;
+}
+
+static int put_extable(struct ko *ko, const struct ko_section *s,
+		       const struct extable_entry *entries, uint32_t n)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; !err && i < n; i++) {
+		uint32_t at = s->offset + i * 12;
+
+		memset(ko->part[KO_CORE].bytes + at, 0, 8);
+		memcpy(ko->part[KO_CORE].bytes + at + 8, entries[i].data, 4);
+		err = ko_add(ko, KO_CORE, (struct ko_field){
+			.offset = at, .len = 4, .kind = VBH_FIELD_PC32, .to = entries[i].insn });
+		if (!err)
+			err = ko_add(ko, KO_CORE, (struct ko_field){
+				.offset = at + 4, .len = 4, .kind = VBH_FIELD_PC32,
+				.to = entries[i].fixup });
+	}
+	return err;
+}
+
+/*
+ * In the order in which sort_extable() puts them: by instructions. Which part lies
+ * above the other is not known: a table with both is not compared.
+ */
+static int add_extable(struct ko *ko)
+{
+	const struct ko_section *s = ko_find(ko, "__ex_table");
+	uint32_t n = s && s->data && s->place == KO_IN_CORE ? (uint32_t)s->sh.sh_size / 12 : 0;
+	struct extable_entry *entries;
+	bool mixed = false;
+	int err = 0;
+
+	if (!n)
+		return 0;
+	entries = calloc(n, sizeof(*entries));
+	if (!entries)
+		return -ENOMEM;
+	for (uint32_t i = 0; !err && i < n; i++) {
+		err = table_target(ko, s, i * 12, &entries[i].insn);
+		if (!err)
+			err = table_target(ko, s, i * 12 + 4, &entries[i].fixup);
+		mixed |= entries[i].insn.base != entries[0].insn.base;
+		memcpy(entries[i].data, s->data + i * 12 + 8, 4);
+	}
+	if (!err && mixed) {
+		err = ko_add(ko, KO_CORE, (struct ko_field){
+			.offset = s->offset, .len = n * 12, .kind = VBH_FIELD_ANY,
+			.to.addend = (int32_t)(n * 12) });
+	} else if (!err) {
+		qsort(entries, n, sizeof(*entries), by_insn);
+		err = put_extable(ko, s, entries, n);
+	}
+	free(entries);
+	return err > 0 ? ko_refuse(ko, "__ex_table overlaps something") : err;
 }
 
 /* struct kernel_symbol: distances to the value, the name and the namespace. */
@@ -287,6 +356,8 @@ int ko_describe(struct ko *ko)
 	const struct ko_section *mcount = ko_find(ko, "__mcount_loc");
 	int err = add_sorted(ko);
 
+	if (!err)
+		err = add_extable(ko);
 	if (!err && mcount)
 		err = ko_each_reloc(ko, mcount, add_mcount, NULL);
 	if (!err)
