@@ -466,10 +466,12 @@ int listed_coming(const struct module *mod, u32 tag, u8 rule)
 	return err;
 }
 
+/* As do_init_module() and delete_module() are about to, but too late for us. */
 void listed_wait(const struct module *mod)
 {
-	/* As do_init_module() is about to: what still runs may be in its init text. */
-	if (catalogue && !mod->async_probe_requested)
+	if (!READ_ONCE(catalogue))
+		return;
+	if (mod->state == MODULE_STATE_GOING || !mod->async_probe_requested)
 		async_synchronize_full();
 }
 
