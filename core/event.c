@@ -9,7 +9,7 @@
 
 #define RECORDS_PER_PAGE	(PAGE_SIZE / sizeof(struct vbh_event))
 
-/* Without a module's name: with the hash before it and SHA-256's own padding, three of its blocks. */
+/* With the hash before it and SHA-256's own padding, three of its blocks (but for modules). */
 VBH_STATIC_ASSERT(offsetof(struct vbh_event, hash) + VBH_HASH_LEN + 9 <= 3 * 64);
 
 /* Keeps the compiler from moving stores across; x86 keeps them in order itself. */

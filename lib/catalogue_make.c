@@ -124,8 +124,8 @@ static int describe(const char *path, uint8_t *bytes, size_t len, struct made *m
 		err = ko_stream(&ko, &d);
 	if (!err && d.len > UINT32_MAX)
 		err = catalogue_fail(e, -E2BIG, path, "is too large");
-	if (!err) {
-		memcpy(m->entry.name, ko.name, sizeof(m->entry.name));	/* ends in NUL */
+	if (!err && m) {
+		snprintf(m->entry.name, sizeof(m->entry.name), "%s", ko.name);
 		memcpy(m->entry.digest, d.digest, sizeof(m->entry.digest));
 		m->entry.layout = d.layout;
 		m->entry.len = (uint32_t)d.len;
@@ -217,7 +217,7 @@ int vbh_catalogue_make(const char *path, const char *dir, const char *release,
 		if (!err && progress)
 			progress(data, i + 1, f.nr);
 	}
-	if (!err) {
+	if (!err && made) {
 		qsort(made, f.nr, sizeof(*made), by_module);
 		err = write_made(path, release, &f, made, &e);
 	}

@@ -503,7 +503,7 @@ static int alternative_at(struct ko *ko, const struct ko_section *s, uint32_t i,
 /* All entries for the place that entry `first` names. */
 static int add_alternative(struct ko *ko, const struct ko_section *s, uint32_t first)
 {
-	struct place p, other, repl;
+	struct place p, other, repl = { 0 };
 	struct ko_reloc r;
 	int err = alternative_at(ko, s, first, &p);
 

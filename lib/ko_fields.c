@@ -300,7 +300,7 @@ static int add_extable(struct ko *ko)
 		if (!err)
 			err = table_target(ko, s, i * 12 + 4, &entries[i].fixup);
 		mixed |= entries[i].insn.base != entries[0].insn.base;
-		memcpy(entries[i].data, s->data + i * 12 + 8, 4);
+		memcpy(entries[i].data, &s->data[i * 12 + 8], 4);
 	}
 	if (!err && mixed) {
 		err = ko_add(ko, KO_CORE, (struct ko_field){

@@ -44,19 +44,39 @@ static void what_has_no_name_is_refused(void **state)
 	assert_int_equal(value, 7);
 }
 
-/* n records that follow from each other, from seq on. */
+/* n records that follow from each other, from seq on; every third names a module. */
 static void make_chain(struct vbh_event *ev, size_t n, uint64_t seq)
 {
-	uint8_t buf[VBH_HASH_LEN + offsetof(struct vbh_event, hash)] = { 0 };
+	const size_t len = VBH_HASH_LEN + offsetof(struct vbh_event, hash);
+	uint8_t buf[VBH_HASH_LEN + offsetof(struct vbh_event, hash) + VBH_MODULE_NAME] = { 0 };
 
 	for (size_t i = 0; i < n; i++) {
 		memset(&ev[i], (int)i, sizeof(ev[i]));
 		ev[i].seq = seq + i;
 		ev[i].lost = i / 4;
 		memset(ev[i].rest, 0, sizeof(ev[i].rest));
-		memcpy(buf + VBH_HASH_LEN, &ev[i], sizeof(buf) - VBH_HASH_LEN);
-		vbh_hash(buf, sizeof(buf), ev[i].hash);
+		ev[i].kind = i % 3 == 1 ? VBH_KIND_MODULE : VBH_KIND_WRITE;
+		if (ev[i].kind != VBH_KIND_MODULE)
+			memset(ev[i].module, 0, sizeof(ev[i].module));
+		memcpy(buf + VBH_HASH_LEN, &ev[i], len - VBH_HASH_LEN);
+		memcpy(buf + len, ev[i].module, sizeof(ev[i].module));
+		vbh_hash(buf, len + (i % 3 == 1 ? sizeof(ev[i].module) : 0), ev[i].hash);
 		memcpy(buf, ev[i].hash, VBH_HASH_LEN);
+	}
+}
+
+static void a_name_of_a_module_is_part_of_the_chain(void **state)
+{
+	struct vbh_event ev[3];
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct vbh_chain chain = { 0 };
+
+		make_chain(ev, 3, 0);
+		ev[i].module[5] ^= 1;
+		assert_int_equal(vbh_events_verify(&chain, ev, 3), -EBADMSG);
+		assert_int_equal(chain.bad_seq, i);
 	}
 }
 
@@ -283,6 +303,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_name_leads_back_to_its_value),
 		cmocka_unit_test(what_has_no_name_is_refused),
+		cmocka_unit_test(a_name_of_a_module_is_part_of_the_chain),
 		cmocka_unit_test(a_whole_chain_is_verified_in_any_pieces),
 		cmocka_unit_test(a_chain_may_begin_late),
 		cmocka_unit_test(record_0_must_follow_from_zeroes),

@@ -90,6 +90,21 @@ static void a_description_that_ends_early_or_late_is_refused(void **state)
 	assert_int_equal(module_call(VBH_MODULE_END, NEW_TAG, NULL, 0, 0), -EACCES);
 }
 
+/* The module's name is hashed with the record before it. */
+static void check_hash(const struct vbh_event *ev)
+{
+	const struct vbh_event *before = record(ev->seq - 1);
+	u8 hash[VBH_HASH_LEN];
+	struct sha256 s;
+
+	sha256_init(&s);
+	sha256_update(&s, before->hash, sizeof(before->hash));
+	sha256_update(&s, ev, offsetof(struct vbh_event, hash));
+	sha256_update(&s, ev->module, sizeof(ev->module));
+	sha256_final(&s, hash);
+	assert_memory_equal(hash, ev->hash, sizeof(hash));
+}
+
 static void the_reason_is_recorded(void **state)
 {
 	(void)state;
@@ -107,6 +122,7 @@ static void the_reason_is_recorded(void **state)
 	refused(VBH_MODULE_SITE, NEW + N_TRACED);
 	*module_at(NEW_INIT + N_INIT_TRACED) = 0x90;
 	refused(VBH_MODULE_SITE, NEW_INIT + N_INIT_TRACED);
+	check_hash(last_event());
 	described.bytes[0]++;
 	refused(VBH_MODULE_SYMBOL, 0);
 }
