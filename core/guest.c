@@ -135,6 +135,8 @@ static bool region_ok(const struct vbh_guest *guest, const struct vbh_region *r)
 		return false;
 	if (r->gpa >= guest->max_gpa || r->len > guest->max_gpa - r->gpa)
 		return false;
+	if (guest->state == VBH_STATE_OPEN && r->tag & VBH_TAG_MODULE)
+		return false;
 	if (r->kind < VBH_REGION_KERNEL_TEXT || r->kind >= VBH_REGION_FTRACE)
 		return false;
 	if (r->rule < VBH_RULE_LOG || r->rule > VBH_RULE_PANIC)

@@ -51,22 +51,11 @@ static bool part_ok(u64 start, u32 text, u32 ro)
 
 static bool ask_ok(const struct vbh_module *ask)
 {
-	return ask->size == sizeof(*ask) && ask->tag && !ask->reserved &&
+	return ask->size == sizeof(*ask) && !ask->reserved &&
 	       (ask->rule == VBH_RULE_DENY || ask->rule == VBH_RULE_PANIC) &&
 	       !ask->name[VBH_MODULE_NAME - 1] &&
 	       part_ok(ask->core, ask->layout.core_text, ask->layout.core_ro) &&
 	       part_ok(ask->init, ask->layout.init_text, ask->layout.init_ro);
-}
-
-static bool tag_in_use(const struct vbh_guest *guest, u32 tag)
-{
-	u32 i;
-
-	for (i = 0; i < guest->regions.nr; i++) {
-		if (guest->regions.table[i].tag == tag)
-			return true;
-	}
-	return known(&guest->module, tag) || text_with_tag(&guest->patch, tag);
 }
 
 /* A page that is there from now on. */
@@ -98,7 +87,7 @@ static s64 begin(struct vbh_guest *guest, u32 tag, u64 gpa, u64 len)
 		return -EFAULT;
 	if (!ask_ok(&ask) || ask.tag != tag)
 		return -EINVAL;
-	if (tag_in_use(guest, ask.tag))
+	if (known(m, tag))
 		return -EEXIST;
 	if (!has_page(guest, &c->input) || !has_page(guest, &c->page) ||
 	    !has_page(guest, &guest->patch.scratch) || vec_grow(guest, &m->modules, 1))
@@ -134,12 +123,6 @@ static int add_run(struct vbh_guest *guest, const struct vbh_text *t)
 {
 	const struct vbh_module *ask = &guest->module.check.ask;
 	const struct vbh_layout *l = &ask->layout;
-	struct patch_text run = {
-		.gva = (u32)t->gva,
-		.pages = t->len / PAGE_SIZE,
-		.gfn = t->gpa / PAGE_SIZE,
-		.tag = ask->tag,
-	};
 	struct region r = {
 		.start = t->gpa,
 		.end = t->gpa + t->len,
@@ -151,13 +134,10 @@ static int add_run(struct vbh_guest *guest, const struct vbh_text *t)
 	bool text;
 	int err;
 
-	if ((t->gva | t->gpa | t->len) & ~PAGE_MASK || !t->len || t->reserved ||
-	    t->tag != ask->tag || t->gpa >= guest->max_gpa || t->len > guest->max_gpa - t->gpa ||
-	    (t->gpa + t->len) / PAGE_SIZE > ~0u ||
+	if (!text_sane(guest, t) || t->tag != ask->tag ||
 	    (!run_in(ask->core, l->core_text, l->core_ro, t, &text) &&
 	     !run_in(ask->init, l->init_text, l->init_ro, t, &text)) ||
-	    !region_free(&guest->regions, t->gpa, t->len) ||
-	    text_overlap(&guest->patch, t->gva, t->gpa, t->len))
+	    !region_free(&guest->regions, t->gpa, t->len))
 		return -EINVAL;
 	if (text) {
 		r.rights = VBH_R | VBH_X | VBH_XU;
@@ -168,7 +148,7 @@ static int add_run(struct vbh_guest *guest, const struct vbh_text *t)
 		return -ENOSPC;
 	err = guest_add_region(guest, &r);
 	if (!err)
-		vec_merge(&guest->patch.texts, &run, 1);
+		text_take(&guest->patch, t);
 	return err;
 }
 
@@ -244,7 +224,14 @@ static int check_sites(struct vbh_vcpu *vcpu, const struct known_module *k, u64 
 			return ret;
 	}
 	ret = vec_grow(vcpu->guest, &vcpu->guest->module.symbols, c->exports.nr);
-	return ret ? ret : patch_count_calls(vcpu, k->core.first, k->core.last);
+	if (!ret)
+		ret = patch_count_calls(vcpu, k->core.first, k->core.last);
+	if (ret)
+		return ret;
+	ret = patch_count_calls(vcpu, k->init.first, k->init.last);
+	if (ret)
+		patch_drop_range(vcpu->guest, k->core.first, k->core.last, true);
+	return ret;
 }
 
 /*
@@ -365,7 +352,7 @@ s64 hc_module(struct vbh_vcpu *vcpu, const u64 args[4])
 
 	if (guest->state == VBH_STATE_OPEN)
 		return -EPERM;
-	if (!tag || tag != args[1])
+	if (!(tag & VBH_TAG_MODULE) || tag != args[1])
 		return -EINVAL;
 	switch (args[0]) {
 	case VBH_MODULE_BEGIN:

@@ -137,7 +137,9 @@ void vec_remove_range(struct vec *v, u32 from, u32 last);
 /* The known text at a linear address, or the first that shares a byte with a range; or NULL. */
 const struct patch_text *text_at(const struct patch_state *p, u64 gva);
 const struct patch_text *text_overlap(const struct patch_state *p, u64 gva, u64 gpa, u64 len);
-bool text_with_tag(const struct patch_state *p, u32 tag);
+/* Well-formed, and no text that is known already? Then it can be taken in; there is room. */
+bool text_sane(const struct vbh_guest *guest, const struct vbh_text *t);
+void text_take(struct patch_state *p, const struct vbh_text *t);
 /* The linear address of a byte of known text or of a live trampoline, or 0. */
 u64 patch_gva(const struct patch_state *p, u64 gpa);
 /* Read known text or a live trampoline; -EFAULT. */

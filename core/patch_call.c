@@ -23,24 +23,30 @@ static int copy_batch(struct vbh_guest *guest, u64 gpa, u32 len)
 	return guest_read(guest, gpa, p->scratch, len);
 }
 
+bool text_sane(const struct vbh_guest *guest, const struct vbh_text *t)
+{
+	return !((t->gva | t->gpa | t->len) & ~PAGE_MASK) && t->len && !t->reserved &&
+	       t->gva >= VBH_TEXT_GVA_MIN && t->len <= 0 - t->gva &&
+	       t->gpa < guest->max_gpa && t->len <= guest->max_gpa - t->gpa &&
+	       (t->gpa + t->len) / PAGE_SIZE <= ~0u &&
+	       !text_overlap(&guest->patch, t->gva, t->gpa, t->len);
+}
+
 static bool text_ok(struct vbh_guest *guest, const struct vbh_text *t)
 {
 	u64 at;
 
-	if ((t->gva | t->gpa | t->len) & ~PAGE_MASK || !t->len || t->reserved ||
-	    t->gva < VBH_TEXT_GVA_MIN || t->len > 0 - t->gva ||
-	    t->gpa >= guest->max_gpa || t->len > guest->max_gpa - t->gpa ||
-	    (t->gpa + t->len) / PAGE_SIZE > ~0u)
+	if (!text_sane(guest, t) || t->tag & VBH_TAG_MODULE)
 		return false;
 	for (at = t->gpa; at < t->gpa + t->len; at += PAGE_SIZE) {
 		if (!region_denies(&guest->regions, at, VBH_W) ||
 		    !region_denials_have(&guest->regions, at, VBH_W, VBH_REGION_F_PATCHABLE))
 			return false;
 	}
-	return !text_overlap(&guest->patch, t->gva, t->gpa, t->len);
+	return true;
 }
 
-static void text_take(struct patch_state *p, const struct vbh_text *t)
+void text_take(struct patch_state *p, const struct vbh_text *t)
 {
 	struct patch_text text = {
 		.gva = (u32)t->gva,
@@ -180,22 +186,28 @@ static u64 calls_to(struct vbh_guest *guest, u64 addr)
 	return rel32_target(addr, bytes, sizeof(bytes));
 }
 
-/* The trampolines that the batch calls already have so many users more. */
-static int take_tramps(struct vbh_vcpu *vcpu, const struct vbh_site *s, u32 n)
+/* Of traced functions, a batch not yet merged, or those from index `from` on. */
+static u64 traced(const struct patch_state *p, const struct vbh_site *s, u32 i)
+{
+	return s ? s[i].addr : GVA(*(u32 *)vec_at(&p->mcount, i));
+}
+
+/* The trampolines that they call already have so many users more. */
+static int take_tramps(struct vbh_vcpu *vcpu, const struct vbh_site *s, u32 from, u32 to)
 {
 	struct vbh_guest *guest = vcpu->guest;
 	u32 i;
 
-	for (i = 0; i < n; i++) {
-		u64 to = calls_to(guest, s[i].addr);
+	for (i = from; i < to; i++) {
+		u64 f = calls_to(guest, traced(&guest->patch, s, i));
 
-		if (to && !ftrace_may_call(vcpu, to, true))
+		if (f && !ftrace_may_call(vcpu, f, true))
 			break;
 	}
-	if (i == n)
+	if (i == to)
 		return 0;
-	while (i--)
-		ftrace_put(guest, calls_to(guest, s[i].addr));
+	while (i-- > from)
+		ftrace_put(guest, calls_to(guest, traced(&guest->patch, s, i)));
 	return -ENOSPC;
 }
 
@@ -216,7 +228,7 @@ s64 hc_sites(struct vbh_vcpu *vcpu, const u64 args[4])
 	if (!err)
 		err = vec_grow(guest, site_vec(p, s->kind), n);
 	if (!err && s->kind == VBH_SITE_MCOUNT)
-		err = take_tramps(vcpu, s, n);
+		err = take_tramps(vcpu, s, 0, n);
 	if (!err)
 		site_merge(p, s, n);
 	return err;
@@ -302,21 +314,9 @@ int patch_check_sites(struct vbh_vcpu *vcpu, u32 first, u32 last, u32 *done, u32
 
 int patch_count_calls(struct vbh_vcpu *vcpu, u32 first, u32 last)
 {
-	struct vbh_guest *guest = vcpu->guest;
-	const struct vec *v = &guest->patch.mcount;
-	u32 from = first ? vec_upto(v, first - 1) : 0, to = vec_upto(v, last), i;
+	const struct vec *v = &vcpu->guest->patch.mcount;
 
-	for (i = from; i < to; i++) {
-		u64 f = calls_to(guest, GVA(*(u32 *)vec_at(v, i)));
-
-		if (f && !ftrace_may_call(vcpu, f, true))
-			break;
-	}
-	if (i == to)
-		return 0;
-	while (i-- > from)
-		ftrace_put(guest, calls_to(guest, GVA(*(u32 *)vec_at(v, i))));
-	return -ENOSPC;
+	return take_tramps(vcpu, NULL, first ? vec_upto(v, first - 1) : 0, vec_upto(v, last));
 }
 
 void patch_drop(struct vbh_vcpu *vcpu, u32 tag)

@@ -158,17 +158,6 @@ const struct patch_text *text_overlap(const struct patch_state *p, u64 gva, u64 
 	return NULL;
 }
 
-bool text_with_tag(const struct patch_state *p, u32 tag)
-{
-	u32 i;
-
-	for (i = 0; i < p->texts.nr; i++) {
-		if (((const struct patch_text *)vec_at(&p->texts, i))->tag == tag)
-			return true;
-	}
-	return false;
-}
-
 u64 patch_gva(const struct patch_state *p, u64 gpa)
 {
 	u32 i;

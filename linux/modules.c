@@ -82,7 +82,7 @@ static int add_module(struct region_batch *batch, const struct module *mod)
 static void forget(struct guarded *g)
 {
 	list_del(&g->list);
-	ida_free(&tags, g->tag);
+	ida_free(&tags, g->tag & ~VBH_TAG_MODULE);
 	if (g->held)
 		module_put(g->mod);
 	kfree(g);
@@ -102,7 +102,7 @@ static void unprotect(struct guarded *g)
 	forget(g);
 }
 
-static struct guarded *remember(struct module *mod)
+static struct guarded *remember(struct module *mod, u32 flag)
 {
 	struct guarded *g = kzalloc(sizeof(*g), GFP_KERNEL);
 	int tag;
@@ -115,7 +115,7 @@ static struct guarded *remember(struct module *mod)
 		kfree(g);
 		return NULL;
 	}
-	g->tag = tag;
+	g->tag = tag | flag;
 	list_add(&g->list, &guarded_modules);
 	return g;
 }
@@ -128,7 +128,7 @@ static int protect(struct module *mod)
 
 	if (find(mod))
 		return 0;
-	g = remember(mod);
+	g = remember(mod, 0);
 	if (!g)
 		return -ENOMEM;
 	err = region_batch_begin(&batch, g->tag);
@@ -206,7 +206,7 @@ static int refuse(const struct module *mod, int err, const char *why)
 /* The hypervisor says whether its bytes are those of a module that may come. */
 static int module_listed(struct module *mod)
 {
-	struct guarded *g = remember(mod);
+	struct guarded *g = remember(mod, VBH_TAG_MODULE);
 	int err = g ? listed_coming(mod, g->tag, region_rule(VBH_REGION_MODULE_TEXT)) : -ENOMEM;
 
 	if (!err) {

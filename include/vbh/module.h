@@ -40,6 +40,8 @@ static inline __u64 vbh_symbol_hash(const char *name)
  * so neither the module nor its description can be any other than the one from
  * which the catalogue was made.
  */
+#define VBH_TAG_MODULE	(1u << 31)	/* in the tag of such a module, and of nothing before the seal */
+
 enum vbh_module_op {
 	/* gpa of struct vbh_module, its size. Another one that is not through is
 	 * refused by that. -EEXIST: the tag is in use.
@@ -76,7 +78,7 @@ struct vbh_layout {
 
 struct vbh_module {
 	__u32 size;		/* sizeof(struct vbh_module) */
-	__u32 tag;		/* not 0, and of nothing else */
+	__u32 tag;		/* with VBH_TAG_MODULE, and of no other */
 	__u64 core;		/* linear address of the core part, from VBH_TEXT_GVA_MIN on */
 	__u64 init;		/* and of the init part */
 	__u64 percpu;		/* of its per-CPU data, as its code sees it; or 0 */

@@ -14,7 +14,7 @@
 #define NEW_INIT	0xffffffffc03f0000ull	/* and its init part, one page, below */
 #define NEW_INIT_GPA	0x140000ull
 #define NEW_PERCPU	0x1f000ull
-#define NEW_TAG		9
+#define NEW_TAG		(VBH_TAG_MODULE | 9)
 
 /* By their offset in the core part. */
 enum {

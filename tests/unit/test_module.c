@@ -286,8 +286,11 @@ static void a_traced_module_uses_its_trampolines(void **state)
 	make_trampoline(TRAMP, TRAMP_GPA, false, KTEXT + F1);
 	insn_to(module_at(NEW + N_TRACED), 0xe8, NEW + N_TRACED, TRAMP);
 	insn_to(module_at(NEW + N_MANY), 0xe8, NEW + N_MANY, TRAMP);
+	insn_to(module_at(NEW_INIT + N_INIT_TRACED), 0xe8, NEW_INIT + N_INIT_TRACED, TRAMP);
 	assert_int_equal(module_load(), 0);
 	assert_int_equal(tramps->nr, 1);
+	assert_int_equal(((struct patch_tramp *)vec_at(tramps, 0))->users, 3);
+	assert_int_equal(module_repeat(VBH_MODULE_LIVE, NEW_TAG), 0);
 	assert_int_equal(((struct patch_tramp *)vec_at(tramps, 0))->users, 2);
 	assert_int_equal(module_repeat(VBH_MODULE_GONE, NEW_TAG), 0);
 	assert_int_equal(tramps->nr, 0);
@@ -413,6 +416,7 @@ static void a_malformed_module_is_not_taken(void **state)
 	(void)state;
 	NOT_A_MODULE(size, 0);
 	NOT_A_MODULE(tag, NEW_TAG + 1);
+	NOT_A_MODULE(tag, 9);
 	NOT_A_MODULE(core, NEW + 8);
 	NOT_A_MODULE(core, 0x1000);
 	NOT_A_MODULE(core, ~0xfffull);
@@ -434,9 +438,16 @@ static void a_malformed_module_is_not_taken(void **state)
 static void a_tag_is_of_one_thing(void **state)
 {
 	(void)state;
-	assert_int_equal(module_begin(MOD_TAG), -EEXIST);
-	assert_int_equal(module_repeat(VBH_MODULE_GONE, MOD_TAG), -ENOENT);
-	assert_int_equal(module_repeat(VBH_MODULE_LIVE, MOD_TAG), -ENOENT);
+	assert_int_equal(module_begin(MOD_TAG), -EINVAL);
+	assert_int_equal(module_repeat(VBH_MODULE_GONE, MOD_TAG), -EINVAL);
+	assert_int_equal(module_repeat(VBH_MODULE_LIVE, MOD_TAG), -EINVAL);
+	assert_int_equal(module_repeat(VBH_MODULE_GONE, NEW_TAG), -ENOENT);
+	assert_int_equal(module_repeat(VBH_MODULE_LIVE, NEW_TAG), -ENOENT);
+	body->guest.state = VBH_STATE_OPEN;
+	assert_int_equal(add_region(NEW_TEXT_GPA, 0x1000, VBH_R, NEW_TAG, VBH_REGION_OTHER,
+				    VBH_RULE_DENY, 0), -EINVAL);
+	assert_int_equal(hand_over_text(KTEXT + KTEXT_LEN, KTEXT_GPA, 0x1000, NEW_TAG), -EINVAL);
+	body->guest.state = VBH_STATE_SEALED;
 	assert_int_equal(module_load(), 0);
 	assert_int_equal(module_begin(NEW_TAG), -EEXIST);
 }
