@@ -362,8 +362,9 @@ s64 hc_module(struct vbh_vcpu *vcpu, const u64 args[4])
 	case VBH_MODULE_GONE:
 		return gone(guest, tag);
 	}
-	/* The others are about the module under check. */
-	if (guest->module.check.ask.tag != tag)
+	/* The others are about the module under check; once its digest is found it is complete. */
+	if (guest->module.check.ask.tag != tag ||
+	    (guest->module.check.listed && args[0] != VBH_MODULE_END))
 		return -EINVAL;
 	switch (args[0]) {
 	case VBH_MODULE_PAGES:

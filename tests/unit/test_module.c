@@ -234,6 +234,7 @@ static void nothing_in_it_counts_before_it_is_accepted(void **state)
 static void its_sites_are_looked_at_in_slices(void **state)
 {
 	struct vbh_access a = { .gpa = NEW_TEXT_GPA + N_JUMP, .want = VBH_W };
+	const struct vbh_field nothing = { 0 };
 	u32 done = 0, calls = 1;
 	s64 ret;
 
@@ -249,6 +250,8 @@ static void its_sites_are_looked_at_in_slices(void **state)
 	}
 	while ((ret = module_call(VBH_MODULE_END, NEW_TAG, NULL, 0, 0)) == 1) {
 		calls++;
+		assert_int_equal(module_call(VBH_MODULE_FEED, NEW_TAG, &nothing, 8, 8), -EINVAL);
+		assert_int_equal(module_pages(), -EINVAL);
 		assert_false(kernel_may_call_it());
 		body_code("\x88\x07", 2);
 		body_set(0, VBH_REG_RDI, a.gpa);
