@@ -14,6 +14,7 @@
 #include "decode.h"
 #include "event.h"
 #include "host.h"
+#include "module.h"
 #include "patch.h"
 #include "pin.h"
 #include "region.h"
@@ -64,6 +65,7 @@ struct vbh_guest {
 	u8 rules[VBH_NR_VIOLATIONS];
 	struct vbh_facts facts;
 	struct patch_state patch;
+	struct module_state module;
 	bool has_key;
 	u8 key_hash[VBH_HASH_LEN];
 	u32 wrong_keys;

@@ -9,7 +9,7 @@
 
 #define RECORDS_PER_PAGE	(PAGE_SIZE / sizeof(struct vbh_event))
 
-/* With the hash before it and SHA-256's own padding, three of its blocks; five with a stack. */
+/* With the hash before it and SHA-256's own padding, three of its blocks; five with a tail. */
 VBH_STATIC_ASSERT(offsetof(struct vbh_event, hash) + VBH_HASH_LEN + 9 <= 3 * 64);
 
 /* Keeps the compiler from moving stores across; x86 keeps them in order itself. */
@@ -127,7 +127,7 @@ static void chain(struct event_log *log, struct vbh_event *ev)
 	sha256_init(&s);
 	sha256_update(&s, log->hash, sizeof(log->hash));
 	sha256_update(&s, ev, offsetof(struct vbh_event, hash));
-	if (ev->stack[0])
+	if (ev->kind == VBH_KIND_MODULE || ev->stack[0])
 		sha256_update(&s, ev->stack, sizeof(ev->stack));
 	sha256_final(&s, log->hash);
 	memcpy(ev->hash, log->hash, sizeof(ev->hash));
@@ -164,7 +164,7 @@ void event_commit(struct vbh_vcpu *vcpu, struct vbh_event *ev)
 		return;
 	}
 	describe_task(vcpu, ev);
-	if (!ev->cpl && (ev->rule || ev->kind == VBH_KIND_PATCH))
+	if (!ev->cpl && ev->kind != VBH_KIND_MODULE && (ev->rule || ev->kind == VBH_KIND_PATCH))
 		describe_stack(vcpu, ev);
 	ev->seq = log->head;
 	ev->lost = log->lost;

@@ -16,6 +16,7 @@ void guest_init(struct vbh_guest *guest, struct region *table)
 	for (i = 0; i < VBH_NR_VIOLATIONS; i++)
 		guest->rules[i] = VBH_RULE_DENY;
 	patch_init(&guest->patch);
+	module_init(&guest->module);
 }
 
 /* Has the guest itself this right on every page of the buffer? */
@@ -134,6 +135,8 @@ static bool region_ok(const struct vbh_guest *guest, const struct vbh_region *r)
 		return false;
 	if (r->gpa >= guest->max_gpa || r->len > guest->max_gpa - r->gpa)
 		return false;
+	if (guest->state == VBH_STATE_OPEN && r->tag & VBH_TAG_MODULE)
+		return false;
 	if (r->kind < VBH_REGION_KERNEL_TEXT || r->kind >= VBH_REGION_FTRACE)
 		return false;
 	if (r->rule < VBH_RULE_LOG || r->rule > VBH_RULE_PANIC)
@@ -193,6 +196,7 @@ s64 hc_region_del(struct vbh_vcpu *vcpu, const u64 args[4])
 	if (!args[0] || args[0] > ~0u)
 		return -EINVAL;
 	patch_drop(vcpu, args[0]);
+	module_drop_symbols(&guest->module, args[0]);
 	while (region_take_tag(&guest->regions, args[0], &r)) {
 		host_stage2_update(guest, r.start, r.end - r.start);
 		any = true;

@@ -156,6 +156,9 @@ static s64 (*const handler[VBH_HC_NR])(struct vbh_vcpu *vcpu, const u64 args[4])
 	[VBH_HC_FTRACE - VBH_HC_BASE] = hc_ftrace,
 	[VBH_HC_PATCH - VBH_HC_BASE] = hc_patch,
 	[VBH_HC_NOTES - VBH_HC_BASE] = hc_notes,
+	[VBH_HC_CATALOGUE - VBH_HC_BASE] = hc_catalogue,
+	[VBH_HC_SYMBOLS - VBH_HC_BASE] = hc_symbols,
+	[VBH_HC_MODULE - VBH_HC_BASE] = hc_module,
 };
 
 static u32 number_detail(u64 nr)
@@ -178,8 +181,9 @@ static enum vbh_verdict refused(struct vbh_vcpu *vcpu, u64 nr, s64 err)
 /* A call that no honest driver makes; the rest (-ENOENT, -ENOSPC, ...) can happen to one. */
 static bool suspicious(u64 nr, s64 err)
 {
-	if (nr == VBH_HC_UNLOCK && err == -EACCES)
-		return false;	/* recorded as VBH_KIND_KEY */
+	/* These are recorded as VBH_KIND_KEY and VBH_KIND_MODULE. */
+	if ((nr == VBH_HC_UNLOCK || nr == VBH_HC_MODULE) && err == -EACCES)
+		return false;
 	return err == -EPERM || err == -EINVAL || err == -EFAULT || err == -EACCES ||
 	       err == -ENOSYS;
 }

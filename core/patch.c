@@ -160,6 +160,7 @@ enum patch_verdict patch_judge(struct vbh_vcpu *vcpu, const struct patch_store *
 {
 	struct vbh_guest *guest = vcpu->guest;
 	const struct patch_state *p = &guest->patch;
+	const struct patch_text *t;
 	u64 gva[2];
 
 	memset(c, 0, sizeof(*c));
@@ -172,6 +173,9 @@ enum patch_verdict patch_judge(struct vbh_vcpu *vcpu, const struct patch_store *
 	    !(gva[1] && site_at(p, gva[1], s->len[1], &c->site)))
 		return PATCH_ELSEWHERE;
 	c->kind = patch_kind(c->site.kind);
+	t = text_at(p, c->site.addr);
+	if (t && !module_counts(&guest->module, t->tag))
+		return PATCH_REFUSED;
 	if (within_site(guest, s, gva, c) && patch_allowed(guest, c->kind) && step_ok(vcpu, c))
 		return PATCH_ALLOWED;
 	return PATCH_REFUSED;

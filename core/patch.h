@@ -102,6 +102,15 @@ void patch_settle(struct vbh_vcpu *vcpu, const struct patch_change *c, bool writ
 
 /* Everything in the texts with this tag goes. */
 void patch_drop(struct vbh_vcpu *vcpu, u32 tag);
+/* All sites and functions from first to last; counted: their calls are, in trampolines' users. */
+void patch_drop_range(struct vbh_guest *guest, u32 first, u32 last, bool counted);
+/*
+ * Does each site from first to last hold what it may? Begins at number *done of
+ * them and looks at `max`: 1: there are more; -EINVAL: not the one at *gva.
+ */
+int patch_check_sites(struct vbh_vcpu *vcpu, u32 first, u32 last, u32 *done, u32 max, u64 *gva);
+/* They have been looked at: from now on their calls are counted. -ENOSPC: none is. */
+int patch_count_calls(struct vbh_vcpu *vcpu, u32 first, u32 last);
 u32 patch_sites(const struct patch_state *p);
 
 /* The rest is shared by the files of this part. */
@@ -128,6 +137,9 @@ void vec_remove_range(struct vec *v, u32 from, u32 last);
 /* The known text at a linear address, or the first that shares a byte with a range; or NULL. */
 const struct patch_text *text_at(const struct patch_state *p, u64 gva);
 const struct patch_text *text_overlap(const struct patch_state *p, u64 gva, u64 gpa, u64 len);
+/* Well-formed, and no text that is known already? Then it can be taken in; there is room. */
+bool text_sane(const struct vbh_guest *guest, const struct vbh_text *t);
+void text_take(struct patch_state *p, const struct vbh_text *t);
 /* The linear address of a byte of known text or of a live trampoline, or 0. */
 u64 patch_gva(const struct patch_state *p, u64 gpa);
 /* Read known text or a live trampoline; -EFAULT. */
@@ -135,6 +147,8 @@ int patch_read(struct vbh_guest *guest, u64 gva, void *buf, u32 len);
 
 /* Does a site share a byte with [gva, gva + len)? The last one that does. */
 bool site_at(const struct patch_state *p, u64 gva, u32 len, struct patch_site *site);
+/* Number i of the sites in v. */
+void site_load(const struct patch_state *p, const struct vec *v, u32 i, struct patch_site *site);
 /*
  * Take in n checked sites of one kind, for which there is room in site_vec();
  * reserved is patch_site.cond. The array is overwritten.

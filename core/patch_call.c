@@ -23,24 +23,30 @@ static int copy_batch(struct vbh_guest *guest, u64 gpa, u32 len)
 	return guest_read(guest, gpa, p->scratch, len);
 }
 
+bool text_sane(const struct vbh_guest *guest, const struct vbh_text *t)
+{
+	return !((t->gva | t->gpa | t->len) & ~PAGE_MASK) && t->len && !t->reserved &&
+	       t->gva >= VBH_TEXT_GVA_MIN && t->len <= 0 - t->gva &&
+	       t->gpa < guest->max_gpa && t->len <= guest->max_gpa - t->gpa &&
+	       (t->gpa + t->len) / PAGE_SIZE <= ~0u &&
+	       !text_overlap(&guest->patch, t->gva, t->gpa, t->len);
+}
+
 static bool text_ok(struct vbh_guest *guest, const struct vbh_text *t)
 {
 	u64 at;
 
-	if ((t->gva | t->gpa | t->len) & ~PAGE_MASK || !t->len || t->reserved ||
-	    t->gva < VBH_TEXT_GVA_MIN || t->len > 0 - t->gva ||
-	    t->gpa >= guest->max_gpa || t->len > guest->max_gpa - t->gpa ||
-	    (t->gpa + t->len) / PAGE_SIZE > ~0u)
+	if (!text_sane(guest, t) || t->tag & VBH_TAG_MODULE)
 		return false;
 	for (at = t->gpa; at < t->gpa + t->len; at += PAGE_SIZE) {
 		if (!region_denies(&guest->regions, at, VBH_W) ||
 		    !region_denials_have(&guest->regions, at, VBH_W, VBH_REGION_F_PATCHABLE))
 			return false;
 	}
-	return !text_overlap(&guest->patch, t->gva, t->gpa, t->len);
+	return true;
 }
 
-static void text_take(struct patch_state *p, const struct vbh_text *t)
+void text_take(struct patch_state *p, const struct vbh_text *t)
 {
 	struct patch_text text = {
 		.gva = (u32)t->gva,
@@ -180,22 +186,28 @@ static u64 calls_to(struct vbh_guest *guest, u64 addr)
 	return rel32_target(addr, bytes, sizeof(bytes));
 }
 
-/* The trampolines that the batch calls already have so many users more. */
-static int take_tramps(struct vbh_vcpu *vcpu, const struct vbh_site *s, u32 n)
+/* Of traced functions, a batch not yet merged, or those from index `from` on. */
+static u64 traced(const struct patch_state *p, const struct vbh_site *s, u32 i)
+{
+	return s ? s[i].addr : GVA(*(u32 *)vec_at(&p->mcount, i));
+}
+
+/* The trampolines that they call already have so many users more. */
+static int take_tramps(struct vbh_vcpu *vcpu, const struct vbh_site *s, u32 from, u32 to)
 {
 	struct vbh_guest *guest = vcpu->guest;
 	u32 i;
 
-	for (i = 0; i < n; i++) {
-		u64 to = calls_to(guest, s[i].addr);
+	for (i = from; i < to; i++) {
+		u64 f = calls_to(guest, traced(&guest->patch, s, i));
 
-		if (to && !ftrace_may_call(vcpu, to, true))
+		if (f && !ftrace_may_call(vcpu, f, true))
 			break;
 	}
-	if (i == n)
+	if (i == to)
 		return 0;
-	while (i--)
-		ftrace_put(guest, calls_to(guest, s[i].addr));
+	while (i-- > from)
+		ftrace_put(guest, calls_to(guest, traced(&guest->patch, s, i)));
 	return -ENOSPC;
 }
 
@@ -216,7 +228,7 @@ s64 hc_sites(struct vbh_vcpu *vcpu, const u64 args[4])
 	if (!err)
 		err = vec_grow(guest, site_vec(p, s->kind), n);
 	if (!err && s->kind == VBH_SITE_MCOUNT)
-		err = take_tramps(vcpu, s, n);
+		err = take_tramps(vcpu, s, 0, n);
 	if (!err)
 		site_merge(p, s, n);
 	return err;
@@ -255,17 +267,56 @@ s64 hc_patch(struct vbh_vcpu *vcpu, const u64 args[4])
 	return 0;
 }
 
-static void drop_text(struct vbh_guest *guest, const struct patch_text *t)
+void patch_drop_range(struct vbh_guest *guest, u32 first, u32 last, bool counted)
 {
 	struct patch_state *p = &guest->patch;
-	u32 first = t->gva, last = first + (t->pages * PAGE_SIZE - 1), i;
+	u32 i;
 
-	for (i = first ? vec_upto(&p->mcount, first - 1) : 0; i < vec_upto(&p->mcount, last); i++)
+	if (!counted || !p->tramps.nr)
+		i = p->mcount.nr;
+	else
+		i = first ? vec_upto(&p->mcount, first - 1) : 0;
+	for (; i < vec_upto(&p->mcount, last); i++)
 		ftrace_put(guest, calls_to(guest, GVA(*(u32 *)vec_at(&p->mcount, i))));
 	vec_remove_range(&p->mcount, first, last);
 	vec_remove_range(&p->jumps, first, last);
 	vec_remove_range(&p->calls, first, last);
 	vec_remove_range(&p->entries, first, last);
+}
+
+int patch_check_sites(struct vbh_vcpu *vcpu, u32 first, u32 last, u32 *done, u32 max, u64 *gva)
+{
+	const struct patch_state *p = &vcpu->guest->patch;
+	const struct vec *const all[] = { &p->mcount, &p->jumps, &p->calls };
+	u32 k, i, before = 0;
+
+	for (k = 0; k < sizeof(all) / sizeof(all[0]); k++) {
+		u32 from = first ? vec_upto(all[k], first - 1) : 0;
+		u32 nr = vec_upto(all[k], last) - from;
+
+		for (i = *done - before; *done - before < nr; i++) {
+			u8 bytes[PATCH_SITE_MAX];
+			struct patch_site site;
+
+			if (!max--)
+				return 1;
+			site_load(p, all[k], from + i, &site);
+			*gva = site.addr;
+			if (patch_read(vcpu->guest, site.addr, bytes, site.len) ||
+			    !site_may_hold(vcpu, &site, bytes, false))
+				return -EINVAL;
+			++*done;
+		}
+		before += nr;
+	}
+	return 0;
+}
+
+int patch_count_calls(struct vbh_vcpu *vcpu, u32 first, u32 last)
+{
+	const struct vec *v = &vcpu->guest->patch.mcount;
+
+	return take_tramps(vcpu, NULL, first ? vec_upto(v, first - 1) : 0, vec_upto(v, last));
 }
 
 void patch_drop(struct vbh_vcpu *vcpu, u32 tag)
@@ -279,7 +330,7 @@ void patch_drop(struct vbh_vcpu *vcpu, u32 tag)
 		const struct patch_text *t = vec_at(v, i);
 
 		if (t->tag == tag)
-			drop_text(guest, t);
+			patch_drop_range(guest, t->gva, t->gva + (t->pages * PAGE_SIZE - 1), true);
 	}
 	for (i = v->nr; i--;) {
 		if (((const struct patch_text *)vec_at(v, i))->tag == tag)

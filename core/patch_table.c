@@ -223,15 +223,10 @@ struct vec *site_vec(struct patch_state *p, u8 kind)
 	}
 }
 
-/* The last site in v that begins at or below gva. */
-static bool load(const struct patch_state *p, const struct vec *v, u64 gva,
-		 struct patch_site *site)
+void site_load(const struct patch_state *p, const struct vec *v, u32 i, struct patch_site *site)
 {
-	u32 i = vec_upto(v, (u32)gva);
-	const void *at = i ? vec_at(v, i - 1) : NULL;
+	const void *at = vec_at(v, i);
 
-	if (!at)
-		return false;
 	site->addr = GVA(*(const u32 *)at);
 	site->target = 0;
 	site->cond = 0;
@@ -251,7 +246,17 @@ static bool load(const struct patch_state *p, const struct vec *v, u64 gva,
 		site->len = c->len;
 		site->cond = c->cond;
 	}
-	return true;
+}
+
+/* The last site in v that begins at or below gva. */
+static bool load(const struct patch_state *p, const struct vec *v, u64 gva,
+		 struct patch_site *site)
+{
+	u32 i = vec_upto(v, (u32)gva);
+
+	if (i)
+		site_load(p, v, i - 1, site);
+	return i;
 }
 
 /* A live trampoline has one site, its call. */
@@ -311,10 +316,11 @@ bool entry_at(struct vbh_guest *guest, u64 gva)
 {
 	static const u8 endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
 	const struct patch_state *p = &guest->patch;
+	const struct patch_text *t = text_at(p, gva);
 	struct patch_site site;
 	u8 bytes[4];
 
-	if (!text_at(p, gva))
+	if (!t || !module_counts(&guest->module, t->tag))
 		return false;
 	if (vec_has(&p->mcount, (u32)gva) || vec_has(&p->entries, (u32)gva))
 		return true;

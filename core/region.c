@@ -178,6 +178,17 @@ bool region_take_tag(struct region_table *t, u32 tag, struct region *out)
 	return take(t, i, out);
 }
 
+bool region_take_run(struct region_table *t, u32 tag, u64 start, struct region *out)
+{
+	u32 i = upto(t, start);
+
+	while (i-- && t->table[i].start == start) {
+		if (t->table[i].tag == tag)
+			return take(t, i, out);
+	}
+	return false;
+}
+
 void region_grant(struct region_table *t, u32 id, u32 rights)
 {
 	u32 i;

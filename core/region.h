@@ -57,6 +57,8 @@ int region_remove_id(struct region_table *t, u32 id);
 /* Take out one region with this id or a later one, or with this tag; false if none is left. */
 bool region_take_since(struct region_table *t, u32 id, struct region *out);
 bool region_take_tag(struct region_table *t, u32 tag, struct region *out);
+/* Take out the region with this tag that starts there; false: there is none. */
+bool region_take_run(struct region_table *t, u32 tag, u64 start, struct region *out);
 /* Give rights back to the region with this id. */
 void region_grant(struct region_table *t, u32 id, u32 rights);
 

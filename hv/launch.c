@@ -90,7 +90,7 @@ static u32 region_capacity(void)
 {
 	u64 gib = hv.ram_end >> 30;
 
-	return gib > 32 ? 8192 : 1024 + gib * 224;
+	return gib > 32 ? 8192 : 2048 + gib * 192;
 }
 
 static int protect_self(void)

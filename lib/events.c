@@ -19,15 +19,16 @@ void vbh_hash(const void *data, size_t len, uint8_t hash[VBH_HASH_LEN])
 static bool hash_follows(const uint8_t before[VBH_HASH_LEN], const struct vbh_event *ev)
 {
 	static const uint8_t none[sizeof(ev->stack)];
+	bool more = ev->kind == VBH_KIND_MODULE || ev->stack[0];
 	uint8_t hash[VBH_HASH_LEN];
 	SHA2_CTX ctx;
 
-	if (!ev->stack[0] && memcmp(ev->stack, none, sizeof(none)) != 0)
+	if (!more && memcmp(ev->stack, none, sizeof(none)) != 0)
 		return false;
 	SHA256Init(&ctx);
 	SHA256Update(&ctx, before, VBH_HASH_LEN);
 	SHA256Update(&ctx, (const uint8_t *)ev, offsetof(struct vbh_event, hash));
-	if (ev->stack[0])
+	if (more)
 		SHA256Update(&ctx, (const uint8_t *)ev->stack, sizeof(ev->stack));
 	SHA256Final(hash, &ctx);
 	return !memcmp(hash, ev->hash, sizeof(hash));

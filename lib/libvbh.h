@@ -47,6 +47,10 @@ int vbh_info(struct vbh *vbh, struct vbh_info *info);
  * of what was missing. -EBUSY or -EALREADY: runs already.
  */
 int vbh_start(struct vbh *vbh, const struct vbh_policy *policy);
+struct vbh_catalogue;
+/* The same, for a policy that says which modules may come after the seal. */
+int vbh_start_listed(struct vbh *vbh, const struct vbh_policy *policy,
+		     const struct vbh_catalogue *catalogue);
 /*
  * -EPERM: sealed, and not unlocked; -ESRCH: does not run; -EAGAIN: CPU hotplug
  * was in the way; -EIO: some CPU would not leave.
@@ -109,6 +113,41 @@ int64_t vbh_event_time(const struct vbh_info *info, const struct vbh_event *even
  * -EINVAL: what it says is wrong; else it could not be read.
  */
 int vbh_policy_load(const char *path, struct vbh_policy *policy, char *err, size_t err_len);
+
+/*
+ * The catalogue of a kernel's modules: what each becomes in memory, for patching
+ * modules = "listed". Failures have "file: reason" in err.
+ */
+
+/* done modules of total are through. */
+typedef void (*vbh_progress)(void *data, size_t done, size_t total);
+
+/*
+ * Make the catalogue of all modules below dir, for that kernel release. All or
+ * nothing: a file at path is replaced when the new one is complete.
+ */
+int vbh_catalogue_make(const char *path, const char *dir, const char *release,
+		       vbh_progress progress, void *data, char *err, size_t err_len);
+/* Open one and check all of it. -EINVAL: it is damaged, or none. */
+int vbh_catalogue_open(struct vbh_catalogue **catalogue, const char *path, char *err,
+		       size_t err_len);
+void vbh_catalogue_close(struct vbh_catalogue *catalogue);
+/* 1: it is of that release, and no file below dir has changed since; 0: not so. */
+int vbh_catalogue_fresh(const struct vbh_catalogue *catalogue, const char *dir,
+			const char *release, char *err, size_t err_len);
+const char *vbh_catalogue_release(const struct vbh_catalogue *catalogue);
+size_t vbh_catalogue_modules(const struct vbh_catalogue *catalogue);
+
+struct vbh_catalogue_info {
+	const char *name;	/* of the module; valid until the catalogue is closed */
+	const uint8_t *digest;	/* VBH_HASH_LEN bytes */
+	uint32_t text, rodata;	/* bytes of it in memory, whole pages */
+	uint32_t description;	/* bytes */
+};
+
+/* Number i, in the order of their names. */
+void vbh_catalogue_module(const struct vbh_catalogue *catalogue, size_t i,
+			  struct vbh_catalogue_info *info);
 
 /* SHA-256 of len bytes. */
 void vbh_hash(const void *data, size_t len, uint8_t hash[VBH_HASH_LEN]);

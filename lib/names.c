@@ -22,6 +22,7 @@ static const struct vbh_name kinds[] = {
 	{ VBH_KIND_INIT, "init" },
 	{ VBH_KIND_KEY, "key" },
 	{ VBH_KIND_INTERNAL, "internal" },
+	{ VBH_KIND_MODULE, "module" },
 	{ VBH_KIND_START, "start" },
 	{ VBH_KIND_SEAL, "seal" },
 	{ VBH_KIND_UNLOCK, "unlock" },
@@ -103,6 +104,7 @@ static const struct vbh_name patchings[] = {
 	{ VBH_PATCHING_ALLOW, "allow" },
 	{ VBH_PATCHING_UNTIL_SEAL, "until-seal" },
 	{ VBH_PATCHING_DENY, "deny" },
+	{ VBH_PATCHING_LISTED, "listed" },
 };
 
 static const struct vbh_name patches[] = {
@@ -135,6 +137,9 @@ static const struct vbh_name hypercalls[] = {
 	{ VBH_HC_FTRACE - VBH_HC_BASE, "ftrace" },
 	{ VBH_HC_PATCH - VBH_HC_BASE, "patch" },
 	{ VBH_HC_NOTES - VBH_HC_BASE, "notes" },
+	{ VBH_HC_CATALOGUE - VBH_HC_BASE, "catalogue" },
+	{ VBH_HC_SYMBOLS - VBH_HC_BASE, "symbols" },
+	{ VBH_HC_MODULE - VBH_HC_BASE, "module" },
 };
 
 static const struct vbh_name features[] = {

@@ -176,6 +176,9 @@ static int read_patching(struct loader *l, const config_setting_t *s, const stru
 	if (!err && value == VBH_PATCHING_ALLOW &&
 	    key->offset == offsetof(struct vbh_policy, patching[VBH_PATCH_KPROBES]))
 		err = refuse(l, s, "can't be allowed after the seal: write \"until-seal\" or \"deny\"");
+	if (!err && value == VBH_PATCHING_LISTED &&
+	    key->offset != offsetof(struct vbh_policy, patching[VBH_PATCH_MODULES]))
+		err = refuse(l, s, "only modules can be listed: write \"allow\", \"until-seal\" or \"deny\"");
 	if (!err)
 		*(__u8 *)field(l, key->offset) = (__u8)value;
 	return err;
@@ -423,6 +426,7 @@ static const struct key violation_keys[] = {
 	RULE("init", kind_rule[VBH_KIND_INIT]),
 	RULE("key", kind_rule[VBH_KIND_KEY]),
 	RULE("internal", kind_rule[VBH_KIND_INTERNAL]),
+	RULE("module", kind_rule[VBH_KIND_MODULE]),
 };
 
 static const struct key dtr_keys[] = {
@@ -484,9 +488,23 @@ static const struct key root_keys[] = {
 	{ "descriptor_tables", read_group, KEYS(dtr_keys) },
 };
 
+/* A module is checked once; what it rests on and what was checked must stay as it is. */
+static int check_listed(const struct loader *l, const config_t *config)
+{
+	const struct vbh_policy *p = &l->policy;
+
+	if (p->patching[VBH_PATCH_MODULES] != VBH_PATCHING_LISTED ||
+	    (p->region_rule[VBH_REGION_KERNEL_TEXT] && p->region_rule[VBH_REGION_MODULE_TEXT] &&
+	     p->region_rule[VBH_REGION_MODULE_RODATA]))
+		return 0;
+	return refuse(l, config_lookup(config, "patching.modules"),
+		      "takes rules for regions.kernel_text, module_text and module_rodata");
+}
+
 static int parse(struct loader *l, config_t *config, const char *text)
 {
 	const struct key root = { "", NULL, KEYS(root_keys) };
+	int err;
 
 	if (!config_read_string(config, text)) {
 		if (config_error_type(config) == CONFIG_ERR_PARSE)
@@ -494,7 +512,8 @@ static int parse(struct loader *l, config_t *config, const char *text)
 					     config_error_text(config));
 		return policy_refuse(&l->err, 0, "%s", config_error_text(config));
 	}
-	return read_group(l, config_root_setting(config), &root);
+	err = read_group(l, config_root_setting(config), &root);
+	return err ? err : check_listed(l, config);
 }
 
 int vbh_policy_load(const char *path, struct vbh_policy *policy, char *err_text, size_t err_len)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "catalogue.h"
 #include "device.h"
 #include "libvbh.h"
 
@@ -133,9 +134,9 @@ int vbh_info(struct vbh *vbh, struct vbh_info *info)
 	return err ? fail_plain(vbh, err) : 0;
 }
 
-int vbh_start(struct vbh *vbh, const struct vbh_policy *policy)
+static int start_with(struct vbh *vbh, const struct vbh_policy *policy, int catalogue)
 {
-	struct vbh_start start = { .policy = *policy };
+	struct vbh_start start = { .policy = *policy, .catalogue = catalogue };
 	int err = device_ioctl(vbh->fd, VBH_IOC_START, &start);
 
 	if (!err)
@@ -146,6 +147,17 @@ int vbh_start(struct vbh *vbh, const struct vbh_policy *policy)
 	if (err == -EBUSY || err == -EALREADY || err == -EEXIST)
 		return fail(vbh, err, "VBH is running already: stop it first (vbhctl stop)");
 	return fail_plain(vbh, err);
+}
+
+int vbh_start(struct vbh *vbh, const struct vbh_policy *policy)
+{
+	return start_with(vbh, policy, -1);
+}
+
+int vbh_start_listed(struct vbh *vbh, const struct vbh_policy *policy,
+		     const struct vbh_catalogue *catalogue)
+{
+	return start_with(vbh, policy, catalogue->fd);
 }
 
 int vbh_stop(struct vbh *vbh)

@@ -218,7 +218,7 @@ static long ioctl_info(void __user *arg)
 }
 
 /* The room for the error is tried first: nothing is begun for a bad pointer. */
-static long start_and_tell(const struct vbh_policy *policy, struct vbh_why *why,
+static long start_and_tell(const struct vbh_start *start, struct vbh_why *why,
 			   char __user *error)
 {
 	long err;
@@ -226,7 +226,7 @@ static long start_and_tell(const struct vbh_policy *policy, struct vbh_why *why,
 	if (copy_to_user(error, why->text, sizeof(why->text)))
 		return -EFAULT;
 	mutex_lock(&vbh_mutex);
-	err = vbh_start(policy, why);
+	err = vbh_start(&start->policy, start->catalogue, why);
 	mutex_unlock(&vbh_mutex);
 	if (err && copy_to_user(error, why->text, sizeof(why->text)))
 		return -EFAULT;
@@ -235,18 +235,18 @@ static long start_and_tell(const struct vbh_policy *policy, struct vbh_why *why,
 
 static long ioctl_start(struct vbh_start __user *arg)
 {
-	struct vbh_policy *policy;
+	struct vbh_start *start;
 	struct vbh_why *why;
 	long err = -ENOMEM;
 
-	policy = memdup_user(&arg->policy, sizeof(*policy));
-	if (IS_ERR(policy))
-		return PTR_ERR(policy);
+	start = memdup_user(arg, sizeof(*start));
+	if (IS_ERR(start))
+		return PTR_ERR(start);
 	why = kzalloc(sizeof(*why), GFP_KERNEL);
 	if (why)
-		err = start_and_tell(policy, why, arg->error);
+		err = start->reserved ? -EINVAL : start_and_tell(start, why, arg->error);
 	kfree(why);
-	kfree_sensitive(policy);
+	kfree_sensitive(start);
 	return err;
 }
 

@@ -123,7 +123,7 @@ static void undo_start(void)
 	}
 }
 
-int vbh_start(const struct vbh_policy *policy, struct vbh_why *why)
+int vbh_start(const struct vbh_policy *policy, int catalogue, struct vbh_why *why)
 {
 	u32 leaf;
 	int err;
@@ -145,7 +145,7 @@ int vbh_start(const struct vbh_policy *policy, struct vbh_why *why)
 	leaf = vbh_find_leaf();
 	err = leaf ? enter_enlightened(leaf, why) : enter_native(why);
 	if (!err)
-		err = policy_apply(policy, why);
+		err = policy_apply(policy, catalogue, why);
 	if (err)
 		undo_start();
 	return err;

@@ -17,7 +17,7 @@
 #include <linux/notifier.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
-#include "vbh.h"
+#include "listed.h"
 
 struct guarded {
 	struct list_head list;
@@ -25,6 +25,7 @@ struct guarded {
 	u32 tag;
 	bool regions;		/* there are some: the policy may want none */
 	bool held;
+	bool listed;		/* came after the seal, and was checked */
 };
 
 static LIST_HEAD(guarded_modules);
@@ -81,7 +82,7 @@ static int add_module(struct region_batch *batch, const struct module *mod)
 static void forget(struct guarded *g)
 {
 	list_del(&g->list);
-	ida_free(&tags, g->tag);
+	ida_free(&tags, g->tag & ~VBH_TAG_MODULE);
 	if (g->held)
 		module_put(g->mod);
 	kfree(g);
@@ -91,12 +92,32 @@ static void unprotect(struct guarded *g)
 {
 	long err = 0;
 
-	if (g->regions)
+	if (g->listed)
+		err = listed_gone(g->mod, g->tag);
+	else if (g->regions)
 		err = vbh_hypercall(VBH_HC_REGION_DEL, g->tag, 0, 0, 0);
 	if (err)
 		pr_crit("the pages of module %s stay protected: %ld\n",
 			g->mod->name, err);
 	forget(g);
+}
+
+static struct guarded *remember(struct module *mod, u32 flag)
+{
+	struct guarded *g = kzalloc(sizeof(*g), GFP_KERNEL);
+	int tag;
+
+	if (!g)
+		return NULL;
+	g->mod = mod;
+	tag = ida_alloc_min(&tags, REGION_TAG_MODULES, GFP_KERNEL);
+	if (tag < 0) {
+		kfree(g);
+		return NULL;
+	}
+	g->tag = tag | flag;
+	list_add(&g->list, &guarded_modules);
+	return g;
 }
 
 static int protect(struct module *mod)
@@ -107,27 +128,35 @@ static int protect(struct module *mod)
 
 	if (find(mod))
 		return 0;
-	g = kzalloc(sizeof(*g), GFP_KERNEL);
+	g = remember(mod, 0);
 	if (!g)
 		return -ENOMEM;
-	g->mod = mod;
-	err = ida_alloc_min(&tags, REGION_TAG_MODULES, GFP_KERNEL);
-	if (err < 0) {
-		kfree(g);
-		return err;
-	}
-	g->tag = err;
-	list_add(&g->list, &guarded_modules);
-
 	err = region_batch_begin(&batch, g->tag);
 	if (!err)
 		err = region_batch_end(&batch, add_module(&batch, mod));
 	g->regions = batch.sent;
 	if (!err)
 		err = sites_module(mod, g->tag);
+	if (!err)
+		err = listed_exports(mod, g->tag);
 	if (err)
 		unprotect(g);
 	return err;
+}
+
+/* It came after the seal: what only its init could write is constant from now on. */
+static int protect_after_init(struct guarded *g)
+{
+	const struct module_layout *core = &g->mod->core_layout;
+	struct region_batch batch;
+	int err;
+
+	err = region_batch_begin(&batch, g->tag);
+	if (err)
+		return err;
+	err = add_span(&batch, VBH_REGION_MODULE_RODATA, core->base + core->ro_size,
+		       core->base + core->ro_after_init_size);
+	return region_batch_end(&batch, err);
 }
 
 static int hold(struct guarded *g)
@@ -141,13 +170,23 @@ static int hold(struct guarded *g)
 }
 
 /*
- * What may be patched in a module can be told only before the seal. If the
- * policy lets one in later, its text can't be protected from the kernel itself.
+ * What may be patched in a module can be told only before the seal, unless it is
+ * listed. If the policy lets any in later, its text can't be protected from the
+ * kernel itself.
  */
 static void module_live(struct module *mod)
 {
-	int err;
+	struct guarded *g = find(mod);
+	long err;
 
+	if (g && g->listed) {
+		err = listed_live(mod, g->tag);
+		if (!err)
+			err = protect_after_init(g);
+		if (err)
+			pr_err("module %s is not protected as a whole: %ld\n", mod->name, err);
+		return;
+	}
 	if (vbh_state() != VBH_STATE_OPEN) {
 		pr_warn("module %s came after the seal: it is not protected\n",
 			mod->name);
@@ -155,7 +194,7 @@ static void module_live(struct module *mod)
 	}
 	err = protect(mod);
 	if (err)
-		pr_err("module %s is not protected: %d\n", mod->name, err);
+		pr_err("module %s is not protected: %ld\n", mod->name, err);
 }
 
 static int refuse(const struct module *mod, int err, const char *why)
@@ -164,16 +203,34 @@ static int refuse(const struct module *mod, int err, const char *why)
 	return notifier_from_errno(err);
 }
 
-static int module_coming(const struct module *mod)
+/* The hypervisor says whether its bytes are those of a module that may come. */
+static int module_listed(struct module *mod)
+{
+	struct guarded *g = remember(mod, VBH_TAG_MODULE);
+	int err = g ? listed_coming(mod, g->tag, region_rule(VBH_REGION_MODULE_TEXT)) : -ENOMEM;
+
+	if (!err) {
+		g->listed = true;
+		return NOTIFY_DONE;
+	}
+	if (g)
+		forget(g);
+	if (err == -EACCES)
+		return refuse(mod, -EPERM, "is not as a module of VBH's catalogue is");
+	pr_err("module %s can't be checked: %d\n", mod->name, err);
+	return notifier_from_errno(err);
+}
+
+static int module_coming(struct module *mod)
 {
 	if (vbh_mode == VBH_NATIVE && machine_kvm_name(mod))
 		return refuse(mod, -EBUSY, "can't be used while VBH runs");
-	if (!sites_allowed(VBH_PATCH_MODULES))
+	if (!sites_allowed(VBH_PATCH_MODULES) && !listed_active())
 		return refuse(mod, -EPERM, "is a module, which VBH's policy denies now");
-	if (is_livepatch_module((struct module *)mod) &&
+	if (is_livepatch_module(mod) &&
 	    !sites_allowed(VBH_PATCH_LIVEPATCH))
 		return refuse(mod, -EPERM, "is a livepatch, which VBH's policy denies now");
-	return NOTIFY_DONE;
+	return sites_allowed(VBH_PATCH_MODULES) ? NOTIFY_DONE : module_listed(mod);
 }
 
 static int module_event(struct notifier_block *nb, unsigned long state,
@@ -183,6 +240,8 @@ static int module_event(struct notifier_block *nb, unsigned long state,
 	int ret = NOTIFY_DONE;
 	struct guarded *g;
 
+	if (state == MODULE_STATE_LIVE || state == MODULE_STATE_GOING)
+		listed_wait(mod);
 	mutex_lock(&vbh_mutex);
 	if (vbh_mode == VBH_OFF) {
 		mutex_unlock(&vbh_mutex);
@@ -231,6 +290,7 @@ void modules_undo(void)
 
 	list_for_each_entry_safe(g, next, &guarded_modules, list)
 		unprotect(g);
+	listed_stop();
 }
 
 void modules_stop(void)
@@ -239,6 +299,7 @@ void modules_stop(void)
 
 	list_for_each_entry_safe(g, next, &guarded_modules, list)
 		forget(g);
+	listed_stop();
 }
 
 /* One that is going already can't be held: its regions go now instead. */

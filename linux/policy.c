@@ -10,7 +10,7 @@
 #include <linux/slab.h>
 #include <asm/msr.h>
 #include <asm/special_insns.h>
-#include "vbh.h"
+#include "listed.h"
 
 #define RING_DEFAULT	2048u
 #define RING_FEWEST	64u
@@ -50,18 +50,29 @@ static int check_rules(const struct vbh_policy *p, struct vbh_why *why)
 	return 0;
 }
 
+static bool is_listed(const struct vbh_policy *p)
+{
+	return p->patching[VBH_PATCH_MODULES] == VBH_PATCHING_LISTED;
+}
+
 static int check_patching(const struct vbh_policy *p, struct vbh_why *why)
 {
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(p->patching); i++)
 		if (p->patching[i] != VBH_PATCHING_DENY &&
+		    !(i == VBH_PATCH_MODULES && p->patching[i] == VBH_PATCHING_LISTED) &&
 		    ((p->patching[i] != VBH_PATCHING_UNTIL_SEAL &&
 		      p->patching[i] != VBH_PATCHING_ALLOW) ||
 		     i >= VBH_NR_PATCHES))
 			return vbh_fail(why, -EINVAL,
 					"policy: patching[%d] is %u", i,
 					p->patching[i]);
+	if (is_listed(p) && (!p->region_rule[VBH_REGION_KERNEL_TEXT] ||
+			     !p->region_rule[VBH_REGION_MODULE_TEXT] ||
+			     !p->region_rule[VBH_REGION_MODULE_RODATA]))
+		return vbh_fail(why, -EINVAL,
+				"policy: listed modules take rules for text and constants of kernel and modules");
 	return 0;
 }
 
@@ -139,7 +150,7 @@ static int apply_ring(const struct vbh_policy *p, struct vbh_why *why)
 	return 0;
 }
 
-static int apply_regions(const struct vbh_policy *p, struct vbh_why *why)
+static int apply_regions(const struct vbh_policy *p, int catalogue, struct vbh_why *why)
 {
 	struct region_batch batch;
 	int err;
@@ -154,6 +165,8 @@ static int apply_regions(const struct vbh_policy *p, struct vbh_why *why)
 	err = sites_policy(p, why);
 	if (!err)
 		err = sites_kernel(why);
+	if (!err && is_listed(p))
+		err = listed_start(catalogue, why);
 	return err ?: modules_start(why);
 }
 
@@ -229,7 +242,7 @@ static int apply_rules(const struct vbh_policy *p, struct vbh_why *why)
 	return 0;
 }
 
-int policy_apply(const struct vbh_policy *policy, struct vbh_why *why)
+int policy_apply(const struct vbh_policy *policy, int catalogue, struct vbh_why *why)
 {
 	int err;
 
@@ -239,7 +252,7 @@ int policy_apply(const struct vbh_policy *policy, struct vbh_why *why)
 	if (!err)
 		err = notes_policy(policy, why);
 	if (!err)
-		err = apply_regions(policy, why);
+		err = apply_regions(policy, catalogue, why);
 	if (!err)
 		err = apply_pins(policy, why);
 	if (!err)

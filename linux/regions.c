@@ -26,6 +26,11 @@ void region_policy(const struct vbh_policy *policy)
 	memcpy(kind_rule, policy->region_rule, sizeof(kind_rule));
 }
 
+u8 region_rule(enum vbh_region_kind kind)
+{
+	return kind_rule[kind];
+}
+
 int region_batch_begin(struct region_batch *batch, u32 tag)
 {
 	batch->regions = kmalloc_array(VBH_MAX_BATCH, sizeof(struct vbh_region),

@@ -25,7 +25,8 @@ int sites_policy(const struct vbh_policy *policy, struct vbh_why *why)
 	module_text = policy->region_rule[VBH_REGION_MODULE_TEXT];
 	for (i = 0; i < VBH_NR_PATCHES; i++) {
 		allowed[i] = policy->patching[i];
-		err = vbh_hypercall(VBH_HC_PATCH, i, allowed[i], 0, 0);
+		err = vbh_hypercall(VBH_HC_PATCH, i,
+				    allowed[i] & VBH_PATCHING_ALLOW, 0, 0);
 		if (err)
 			return vbh_fail(why, err, "patching %d, mode %u: %ld",
 					i, allowed[i], err);

@@ -39,7 +39,8 @@ enum vbh_mode {
 extern struct mutex vbh_mutex;
 extern enum vbh_mode vbh_mode;		/* written locked */
 
-int vbh_start(const struct vbh_policy *policy, struct vbh_why *why);
+/* catalogue: an open file, for modules that are listed. */
+int vbh_start(const struct vbh_policy *policy, int catalogue, struct vbh_why *why);
 int vbh_stop(void);
 int vbh_seal(void);
 int vbh_unlock(const void *key, u32 len);
@@ -126,6 +127,7 @@ struct region_batch {
 
 /* The rules for every batch from now on. Locked. */
 void region_policy(const struct vbh_policy *policy);
+u8 region_rule(enum vbh_region_kind kind);
 int region_batch_begin(struct region_batch *batch, u32 tag);
 /* A vbh_range_fn; kinds without a rule are left out. */
 int region_batch_add(void *batch, enum vbh_region_kind kind, u64 gpa, u64 len);
@@ -162,7 +164,7 @@ void kprobes_rearm(void);
 
 int policy_check(const struct vbh_policy *policy, struct vbh_why *why);
 /* All steps, in order. Locked; the caller undoes. */
-int policy_apply(const struct vbh_policy *policy, struct vbh_why *why);
+int policy_apply(const struct vbh_policy *policy, int catalogue, struct vbh_why *why);
 
 /* modules.c: text and rodata of modules. Locked. */
 

@@ -139,7 +139,11 @@ static json_t *json_event(const struct reader *r, const struct vbh_event *ev)
 	if (task)
 		*strrchr(comm_text(ev, who, sizeof(who)), '[') = '\0';
 	json_object_set_new(j, "comm", task ? json_string(who) : json_null());
-	json_object_set_new(j, "stack", json_stack(ev));
+	if (ev->kind == VBH_KIND_MODULE)
+		json_object_set_new(j, "module", json_sprintf("%.*s", (int)sizeof(ev->module),
+							      ev->module));
+	else
+		json_object_set_new(j, "stack", json_stack(ev));
 	json_object_set_new(j, "lost", json_integer((json_int_t)ev->lost));
 	json_object_set_new(j, "hash", json_hex_bytes(ev->hash, sizeof(ev->hash)));
 	return j;

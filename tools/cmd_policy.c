@@ -21,7 +21,7 @@ static bool has_kind_rule(uint32_t kind)
 static bool never_happens(uint32_t kind)
 {
 	return kind == VBH_KIND_HYPERVISOR || kind == VBH_KIND_VIRT_INSN ||
-	       kind == VBH_KIND_HYPERCALL || kind == VBH_KIND_KEY;
+	       kind == VBH_KIND_HYPERCALL || kind == VBH_KIND_KEY || kind == VBH_KIND_MODULE;
 }
 
 static json_t *json_rule(uint8_t rule)
@@ -136,6 +136,7 @@ static void print_msrs(const struct vbh_policy *p)
 static void print_patching(const char *what, uint8_t mode)
 {
 	printf("  %-15s %s\n", what, mode == VBH_PATCHING_ALLOW ? "allowed" :
+	       mode == VBH_PATCHING_LISTED ? "after the seal only what is in the catalogue" :
 	       mode == VBH_PATCHING_UNTIL_SEAL ? "allowed until the seal" : "never allowed");
 }
 

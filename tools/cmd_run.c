@@ -213,27 +213,39 @@ int cmd_start(int argc, char **argv)
 {
 	static const struct option longopts[] = {
 		{ "policy", 1, NULL, 'p' }, { "module", 1, NULL, 'm' },
-		{ "json", 0, NULL, 'j' }, { 0 }
+		{ "catalogue", 1, NULL, 'c' }, { "json", 0, NULL, 'j' }, { 0 }
 	};
-	const char *path = POLICY_FILE, *module = NULL;
+	const char *path = POLICY_FILE, *module = NULL, *file = NULL;
+	struct vbh_catalogue *catalogue = NULL;
 	char text[VBH_ERROR_MAX];
 	struct vbh_policy policy;
 	struct vbh *vbh;
 	int c, err, code;
 
-	while ((c = next_option(argc, argv, ":jp:m:", longopts)) != -1) {
+	while ((c = next_option(argc, argv, ":jp:m:c:", longopts)) != -1) {
 		if (c == '?')
 			return EXIT_USAGE;
-		*(c == 'p' ? &path : &module) = optarg;
+		*(c == 'p' ? &path : c == 'm' ? &module : &file) = optarg;
 	}
 	if (optind != argc)
 		return usage("unexpected argument '%s'", argv[optind]);
 	if (vbh_policy_load(path, &policy, text, sizeof(text)))
 		return complain(EXIT_POLICY, "%s", text);
+	if (policy.patching[VBH_PATCH_MODULES] == VBH_PATCHING_LISTED) {
+		code = open_catalogue(&catalogue, file);
+		if (code)
+			return code;
+	} else if (file) {
+		return usage("%s has modules = \"%s\": it takes no catalogue", path,
+			     vbh_name(VBH_NAMES_PATCHING, policy.patching[VBH_PATCH_MODULES]));
+	}
 	code = open_or_load(&vbh, module);
-	if (code)
+	if (code) {
+		vbh_catalogue_close(catalogue);
 		return code;
-	err = vbh_start(vbh, &policy);
+	}
+	err = catalogue ? vbh_start_listed(vbh, &policy, catalogue) : vbh_start(vbh, &policy);
+	vbh_catalogue_close(catalogue);
 	code = err ? complain(err == -EPERM || err == -EACCES ? EXIT_REFUSED : EXIT_FAILED, "%s",
 			      vbh_error(vbh)) : report_start(vbh);
 	vbh_close(vbh);

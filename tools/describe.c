@@ -235,6 +235,31 @@ static void internal(struct line *l, const struct vbh_event *ev)
 	put_values(l, ev);
 }
 
+static void module(struct line *l, const struct vbh_event *ev)
+{
+	put(l, "module %.*s: ", (int)sizeof(ev->module), ev->module);
+	switch (ev->detail) {
+	case VBH_MODULE_NOT_LISTED:
+		put(l, "the catalogue has none with these bytes");
+		return;
+	case VBH_MODULE_FIELD:
+		put(l, "another value than its file says at");
+		break;
+	case VBH_MODULE_SYMBOL:
+		put(l, "refers to what nobody exports who was checked");
+		return;
+	case VBH_MODULE_SITE:
+		put(l, "what may not stand at a patch site, at");
+		break;
+	default:
+		put(l, "its description is none");
+		return;
+	}
+	put_target(l, ev);
+	if (ev->detail == VBH_MODULE_FIELD)
+		put_values(l, ev);
+}
+
 static void patch(struct line *l, const struct vbh_event *ev)
 {
 	put(l, "kernel patched itself:");
@@ -272,6 +297,7 @@ static void (*const describers[VBH_KIND_END])(struct line *, const struct vbh_ev
 	[VBH_KIND_INIT] = init,
 	[VBH_KIND_KEY] = key,
 	[VBH_KIND_INTERNAL] = internal,
+	[VBH_KIND_MODULE] = module,
 	[VBH_KIND_START] = note,
 	[VBH_KIND_SEAL] = note,
 	[VBH_KIND_UNLOCK] = note,

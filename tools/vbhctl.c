@@ -19,7 +19,7 @@ static int cmd_help(int argc, char **argv);
 static int cmd_version(int argc, char **argv);
 
 const struct command commands[] = {
-	{ "start", "[--policy FILE] [--module FILE]",
+	{ "start", "[--policy FILE] [--module FILE] [--catalogue FILE]",
 	  "load the driver if need be, launch, and apply the policy", cmd_start },
 	{ "stop", "[--key FILE]",
 	  "give the processors back; a sealed VBH takes its key", cmd_stop },
@@ -34,6 +34,8 @@ const struct command commands[] = {
 	  "make a key; or print the hash of one for the policy", cmd_key },
 	{ "smc", "record|report|diff|sites|watch [OPTION]... [ARGUMENT]...",
 	  "the kernel's self-modified code", cmd_smc },
+	{ "catalogue", "build|show [--file FILE] [--modules DIR] [--release RELEASE] [MODULE]...",
+	  "the modules that may be loaded after the seal", cmd_catalogue },
 	{ "version", "", "versions of vbhctl, libvbh and the driver", cmd_version },
 	{ "help", "[COMMAND]", "this text, or a command's", cmd_help },
 	{ NULL, NULL, NULL, NULL },

@@ -13,6 +13,7 @@
 #include <libvbh.h>
 
 #define POLICY_FILE	"/etc/vbh/policy.conf"
+#define CATALOGUE_FILE	"/var/lib/vbh/catalogue-"	/* and the kernel's release */
 
 /* Documented in vbhctl(8), EXIT STATUS. */
 enum exit_code {
@@ -46,6 +47,7 @@ int cmd_stats(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
 int cmd_key(int argc, char **argv);
 int cmd_smc(int argc, char **argv);
+int cmd_catalogue(int argc, char **argv);
 
 /* "vbhctl: <command>: ..." on stderr; returns code. */
 __attribute__((format(printf, 2, 3)))
@@ -83,6 +85,12 @@ json_t *json_name(enum vbh_names table, uint32_t value);
 const char *name_or_number(enum vbh_names table, uint32_t value, char *buf, size_t len);
 /* "1 region", "2 regions". */
 const char *plural(uint64_t n, const char *noun, char *buf, size_t len);
+
+/*
+ * The running kernel's catalogue, made first if there is none or modules have
+ * changed since. path: its file, or NULL for the usual one. Complains; exit code.
+ */
+int open_catalogue(struct vbh_catalogue **catalogue, const char *path);
 
 /* Loads the driver: the file at path, or vbh by modprobe if NULL. Complains; exit code. */
 int load_driver(const char *path);

@@ -16,6 +16,7 @@
 #define VBH_ABI_H
 
 #include <vbh/types.h>
+#include <vbh/module.h>
 
 #define VBH_ABI_MAJOR		1
 #define VBH_ABI_MINOR		0
@@ -157,7 +158,25 @@ enum vbh_dtr {
  * Violations are always recorded.
  */
 #define VBH_HC_NOTES		VBH_HC(18)
-#define VBH_HC_NR		19
+/*
+ * VBH_HC_CATALOGUE(gpa of u8[][VBH_HASH_LEN], count): digests of modules that
+ * may be loaded after the seal, ascending by their first four bytes as a number,
+ * at most VBH_MAX_DIGESTS. Before the seal only (-EPERM); -ENOSPC.
+ */
+#define VBH_HC_CATALOGUE	VBH_HC(19)
+/*
+ * VBH_HC_SYMBOLS(gpa of struct vbh_symbol[], count): what code that is trusted
+ * already exports to modules, ascending by the lower half of the hash, at most
+ * VBH_MAX_BATCH. Before the seal only (-EPERM); -ENOSPC.
+ */
+#define VBH_HC_SYMBOLS		VBH_HC(20)
+/*
+ * VBH_HC_MODULE(enum vbh_module_op, tag, gpa, count): a module is loaded, or goes,
+ * after the seal (-EPERM before it). -EACCES: it is refused, and that is an event
+ * (VBH_KIND_MODULE); the caller then sends VBH_MODULE_GONE.
+ */
+#define VBH_HC_MODULE		VBH_HC(21)
+#define VBH_HC_NR		22
 
 enum vbh_cpu_op {
 	VBH_CPU_CURRENT,	/* argument: linear address of this CPU's `current` pointer */
@@ -172,6 +191,7 @@ enum vbh_notes {
 };
 
 #define VBH_MAX_BATCH		256u
+#define VBH_MAX_DIGESTS		128u
 #define VBH_MAX_TEXTS		128u
 #define VBH_KEY_MAX		4096u
 #define VBH_HASH_LEN		32u
@@ -219,7 +239,7 @@ struct vbh_region {
 	__u64 gpa;		/* page aligned */
 	__u64 len;		/* bytes, a multiple of the page size, not 0 */
 	__u32 rights;		/* VBH_R ... VBH_XU that remain */
-	__u32 tag;		/* names a group for VBH_HC_REGION_DEL; 0: permanent */
+	__u32 tag;		/* names a group for VBH_HC_REGION_DEL; 0: permanent; VBH_TAG_MODULE */
 	__u16 kind;		/* enum vbh_region_kind */
 	__u8 rule;		/* enum vbh_rule */
 	__u8 flags;		/* VBH_REGION_F_* */
@@ -423,6 +443,7 @@ enum vbh_kind {
 	VBH_KIND_INIT,		/* INIT or SIPI to a CPU that had not parked; detail: target */
 	VBH_KIND_KEY,		/* wrong key, or too soon */
 	VBH_KIND_INTERNAL,	/* the hypervisor could not do what it should; detail says */
+	VBH_KIND_MODULE,	/* a module after the seal; detail: enum vbh_module_why */
 	VBH_NR_VIOLATIONS,
 	/* notes: no rule is consulted */
 	VBH_KIND_START = 32,	/* the ring is there: the first record */
@@ -478,13 +499,16 @@ struct vbh_event {
 	__u8 reserved[6];
 	__u64 patches;		/* VBH_KIND_PATCH: how many there have been, recorded or not */
 	__u64 lost;		/* records lost before this one, in all */
-	/* SHA-256 of the last hash, of this record up to here, and of stack if any */
+	/* SHA-256 of the last hash, of this record up to here, and of what follows if any */
 	__u8 hash[VBH_HASH_LEN];
-	/*
-	 * From CPL 0: the lower halves of words on the stack that are addresses of
-	 * known text, from RSP up; then 0. Return addresses are among them.
-	 */
-	__u32 stack[VBH_EVENT_STACK];
+	union {
+		/*
+		 * From CPL 0: the lower halves of words on the stack that are addresses
+		 * of known text, from RSP up; then 0. Return addresses are among them.
+		 */
+		__u32 stack[VBH_EVENT_STACK];
+		char module[VBH_MODULE_NAME];	/* VBH_KIND_MODULE: which, as it says */
+	};
 };
 
 #define VBH_RING_MAGIC		0x474e495248425600ull
@@ -506,7 +530,6 @@ struct vbh_ring {
 	__u64 lost;
 };
 
-#define VBH_STATIC_ASSERT(e)	_Static_assert(e, #e)
 VBH_STATIC_ASSERT(sizeof(struct vbh_region) == 32);
 VBH_STATIC_ASSERT(sizeof(struct vbh_pin) == 24);
 VBH_STATIC_ASSERT(sizeof(struct vbh_facts) == 32);

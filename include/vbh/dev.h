@@ -21,11 +21,15 @@
 
 #define VBH_DEVICE		"/dev/vbh"
 
+/* Of modules: after the seal those that are in the catalogue. */
+#define VBH_PATCH_LISTED	(1u << 2)
+
 /* In which states a kind of patching is allowed, as VBH_HC_PATCH takes it. */
 enum vbh_patching {
 	VBH_PATCHING_DENY = 0,
 	VBH_PATCHING_UNTIL_SEAL = VBH_PATCH_OPEN,
 	VBH_PATCHING_ALLOW = VBH_PATCH_OPEN | VBH_PATCH_SEALED,
+	VBH_PATCHING_LISTED = VBH_PATCH_OPEN | VBH_PATCH_LISTED,	/* modules only */
 };
 
 struct vbh_policy_msr {
@@ -56,6 +60,8 @@ struct vbh_policy {
 
 struct vbh_start {
 	struct vbh_policy policy;
+	__s32 catalogue;	/* for VBH_PATCHING_LISTED: its file's descriptor; else -1 */
+	__u32 reserved;
 	char error[256];	/* out: in words, what was missing; empty on success */
 };
 

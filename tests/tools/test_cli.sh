@@ -10,6 +10,7 @@ set -u
 vbhctl=$(realpath "$1")
 here=$(dirname "$(realpath "$0")")
 shipped=$here/../../tools/policy.conf
+kernel=$("$here/../../scripts/kernel")
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
@@ -79,7 +80,8 @@ usage_errors() {
 		"stop --key" "smc" "smc frob" "smc diff extra" "smc diff --by key" "smc report --by age" \
 		"smc report a b" "smc sites" "smc sites a b" "smc watch" "smc record --for" \
 		"smc record --for x" "smc record --for 0" "smc record --root /" "smc diff --frob" \
-		"smc watch --root / x" "version extra" "help frobnicate" "help a b"; do
+		"smc watch --root / x" "catalogue" "catalogue frob" "catalogue build a" \
+		"catalogue show --release a/b" "version extra" "help frobnicate" "help a b"; do
 		# shellcheck disable=SC2086 # words
 		FAKE_STATE=open run $args
 		claim "'$args' is a usage error" 2 "" "vbhctl: ${args%% *}: *Usage: vbhctl*"
@@ -93,7 +95,7 @@ help_and_version() {
 	claim "help lists the commands" 0 "Usage:*start*stop*events*" ""
 	run --help
 	claim "--help is help" 0 "Usage:*start*stop*events*" ""
-	for c in start stop status seal events stats policy key version help; do
+	for c in start stop status seal events stats policy key catalogue version help; do
 		run help $c
 		claim "help $c" 0 "Usage: vbhctl ?-j? $c*" ""
 		run $c --help
@@ -122,6 +124,38 @@ status() {
 	claim "status of a running VBH" 0 "State: *open*svm*CPUs: *2*stop" ""
 	FAKE_STATE=keyed run status --json
 	json "the same as JSON" 0 '.[0].state == "sealed" and .[0].has_key and .[0].memory == 4194304'
+}
+
+catalogue() {
+	local dir=/lib/modules/$kernel/kernel/lib/lz4
+
+	sed 's/"until-seal";\(.*loading modules\)/"listed";\1/' "$shipped" >listed.conf
+	run catalogue build --modules "$dir" --release 6.1-test --file cat
+	claim "a catalogue is made" 0 "cat: 2 modules of kernel 6.1-test*" ""
+	run -j catalogue build --modules "$dir" --release 6.1-test --file cat
+	json "the same as JSON" 0 '.[0].modules == 2 and .[0].release == "6.1-test"'
+	run catalogue show --file cat
+	claim "it is shown" 0 "MODULE*lz4_compress*lz4hc_compress*" ""
+	run catalogue show --file cat lz4hc-compress
+	claim "or one of it" 0 "MODULE*lz4hc_compress*" ""
+	run catalogue show -j --file cat lz4_compress
+	json "as JSON" 0 '.[0].modules | length == 1 and .[0].name == "lz4_compress" and
+		(.[0].digest | length) == 64'
+	run catalogue show --file cat absent
+	claim "a module that is not in it is 1" 1 "" "vbhctl: catalogue: cat: no such module*"
+	run catalogue show --file absent
+	claim "a catalogue that is not there is 1" 1 "" "vbhctl: catalogue: absent: No such file*"
+	run catalogue build --modules . --file cat2
+	claim "a folder without modules is 1" 1 "" "vbhctl: catalogue: .: there are no modules*"
+	FAKE_STATE=off run start --policy listed.conf --catalogue cat
+	claim "start takes a catalogue" 0 "VBH runs on*" ""
+	echo damage >>cat
+	FAKE_STATE=off run start --policy listed.conf --catalogue cat
+	claim "but no damaged one" 1 "" "vbhctl: start: cat: is damaged*"
+	FAKE_STATE=off run start --policy "$shipped" --catalogue cat
+	claim "nor one that its policy has no use for" 2 "" "vbhctl: start: *takes no catalogue*"
+	run policy show listed.conf
+	claim "the policy says it in words" 0 "*modules*only what is in the catalogue*" ""
 }
 
 start_and_seal() {
@@ -417,7 +451,7 @@ completion() {
 		[ $code = 0 ] || break
 	done
 	claim "every kind that completion offers exists" 0 "" ""
-	[ "$(wc -w <<<"$kinds")" = 18 ]
+	[ "$(wc -w <<<"$kinds")" = 19 ]
 	report "and it offers all of them" $((!$?))
 	set -u
 }
@@ -426,6 +460,7 @@ usage_errors
 help_and_version
 status
 start_and_seal
+catalogue
 stop_and_keys
 policies
 events

@@ -54,12 +54,30 @@ static void make_chain(struct vbh_event *ev, size_t n, uint64_t seq)
 		memset(&ev[i], (int)i, sizeof(ev[i]));
 		ev[i].seq = seq + i;
 		ev[i].lost = i / 4;
-		/* every second one has a stack, which is hashed too */
-		memset(ev[i].stack, i % 2 ? 0x11 : 0, sizeof(ev[i].stack));
+		ev[i].kind = i % 3 == 1 ? VBH_KIND_MODULE : VBH_KIND_WRITE;
+		/* a third has a stack, a third a name, which are hashed too */
+		memset(ev[i].stack, i % 3 == 2 ? 0x11 : 0, sizeof(ev[i].stack));
+		if (i % 3 == 1)
+			memset(ev[i].module + 1, 'm', sizeof(ev[i].module) - 1);
 		memcpy(buf + VBH_HASH_LEN, &ev[i], len);
 		memcpy(buf + VBH_HASH_LEN + len, ev[i].stack, sizeof(ev[i].stack));
-		vbh_hash(buf, VBH_HASH_LEN + len + (i % 2 ? sizeof(ev[i].stack) : 0), ev[i].hash);
+		vbh_hash(buf, VBH_HASH_LEN + len + (i % 3 ? sizeof(ev[i].stack) : 0), ev[i].hash);
 		memcpy(buf, ev[i].hash, VBH_HASH_LEN);
+	}
+}
+
+static void a_name_of_a_module_is_part_of_the_chain(void **state)
+{
+	struct vbh_event ev[3];
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct vbh_chain chain = { 0 };
+
+		make_chain(ev, 3, 0);
+		ev[i].module[5] ^= 1;
+		assert_int_equal(vbh_events_verify(&chain, ev, 3), -EBADMSG);
+		assert_int_equal(chain.bad_seq, i);
 	}
 }
 
@@ -286,6 +304,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_name_leads_back_to_its_value),
 		cmocka_unit_test(what_has_no_name_is_refused),
+		cmocka_unit_test(a_name_of_a_module_is_part_of_the_chain),
 		cmocka_unit_test(a_whole_chain_is_verified_in_any_pieces),
 		cmocka_unit_test(a_chain_may_begin_late),
 		cmocka_unit_test(record_0_must_follow_from_zeroes),

@@ -94,7 +94,14 @@ static const struct bad {
 	{ 3, "regions = {\n\nidt = \"denied\"; };",
 	  "regions.idt = \"denied\": unknown: it is one of log, deny or panic" },
 	{ 1, "patching = { ftrace = \"yes\"; };",
-	  "patching.ftrace = \"yes\": unknown: it is one of allow, until-seal or deny" },
+	  "patching.ftrace = \"yes\": unknown: it is one of allow, until-seal, deny or listed" },
+	{ 1, "patching = { ftrace = \"listed\"; };",
+	  "patching.ftrace = \"listed\": only modules can be listed" },
+	{ 1, "patching = { modules = \"listed\"; };",
+	  "patching.modules = \"listed\": takes rules for regions.kernel_text" },
+	{ 2, "patching = {\nmodules = \"listed\"; };\n"
+	  "regions = { kernel_text = \"deny\"; module_text = \"deny\"; };",
+	  "takes rules for regions.kernel_text, module_text and module_rodata" },
 	{ 1, "patching = { alternatives = \"deny\"; };", "patching.alternatives = \"deny\": unknown" },
 	{ 1, "patching = { kprobes = \"allow\"; };",
 	  "patching.kprobes = \"allow\": can't be allowed after the seal" },
@@ -225,13 +232,13 @@ static void every_setting_reaches_its_field(void **state)
 	assert_int_equal(load(
 		"ring_records = 64; record_patching = true; patching = { jump_labels = \"until-seal\"; bpf = \"deny\";\n"
 		" static_calls = \"deny\"; ftrace = \"allow\"; kprobes = \"deny\";\n"
-		" livepatch = \"allow\"; modules = \"deny\"; };\n"
+		" livepatch = \"allow\"; modules = \"listed\"; };\n"
 		"key_hash = \"00112233445566778899AABBCCDDEEFF00112233445566778899aabbccddeeff\";\n"
 		"regions = { kernel_text = \"log\"; kernel_rodata = \"deny\"; idt = \"panic\";\n"
 		" vdso = \"log\"; module_text = \"deny\"; module_rodata = \"panic\";\n"
 		" trampoline = \"log\"; };\n"
 		"violations = { hypervisor = \"panic\"; virt_insn = \"log\"; hypercall = \"log\";\n"
-		" init = \"panic\"; key = \"panic\"; internal = \"panic\"; };\n"
+		" init = \"panic\"; key = \"panic\"; internal = \"panic\"; module = \"panic\"; };\n"
 		"cr0 = { bits = [ \"WP\", \"PG\" ]; rule = \"panic\"; };\n"
 		"cr4 = { bits = ( \"SMEP\" ); rule = \"log\"; };\n"
 		"efer = { rule = \"deny\"; bits = [ \"NXE\" ]; };\n"
@@ -243,13 +250,13 @@ static void every_setting_reaches_its_field(void **state)
 	assert_int_equal(policy.size, sizeof(policy));
 	assert_int_equal(policy.ring_records, 64);
 	assert_int_equal(policy.record_patching, 1);
-	assert_memory_equal(policy.patching, ((__u8[9]){ 1, 0, 3, 0, 0, 3, 0 }), 9);
+	assert_memory_equal(policy.patching, ((__u8[9]){ 1, 0, 3, 0, 0, 3, 5 }), 9);
 	assert_int_equal(policy.has_key, 1);
 	assert_int_equal(policy.key_hash[10], 0xaa);
 	assert_int_equal(policy.key_hash[31], 0xff);
 	assert_memory_equal(policy.region_rule, ((__u8[16]){ 0, 0, 0, 0, 1, 2, 3, 1, 2, 3, 1 }), 16);
 	assert_memory_equal(policy.kind_rule,
-			    ((__u8[16]){ 0, 0, 0, 0, 3, 0, 0, 0, 1, 1, 3, 3, 3 }), 16);
+			    ((__u8[16]){ 0, 0, 0, 0, 3, 0, 0, 0, 1, 1, 3, 3, 3, 3 }), 16);
 	assert_memory_equal(policy.dtr_rule, ((__u8[4]){ 1, 2, 3, 2 }), 4);
 	assert_int_equal(policy.cr0_mask, 1ull << 16 | 1ull << 31);
 	assert_int_equal(policy.cr0_rule, VBH_RULE_PANIC);

@@ -39,6 +39,8 @@ enum outcome {
 #define A_MANUAL	(1u << 11)	/* the manual says that it faults; only tried under VBH */
 #define A_UNTIL_SEAL	(1u << 12)	/* works without VBH; only the seal forbids it */
 
+#define A_LISTED	(1u << 13)	/* needs modules, and a policy that lists them: by name only */
+
 struct attempt;
 
 struct attack {
@@ -66,7 +68,7 @@ struct attempt {
 extern const struct attack cr_attacks[], msr_attacks[], dtr_attacks[];
 extern const struct attack memory_attacks[], hv_attacks[], virt_attacks[];
 extern const struct attack hypercall_attacks[], sealed_attacks[], ipi_attacks[];
-extern const struct attack patch_attacks[], table_attacks[];
+extern const struct attack patch_attacks[], table_attacks[], module_attacks[];
 
 /* The kernel's address of a symbol that is not exported, or 0. */
 unsigned long attack_symbol(const char *name);

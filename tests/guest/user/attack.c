@@ -239,7 +239,7 @@ static bool fits(const struct attack *a)
 {
 	if (mode == HONEST || a->flags & A_HONEST)
 		return mode == HONEST && a->flags & A_HONEST && (last_too || !(a->flags & A_LAST));
-	if (a->flags & A_SEALED && mode != SEALED)
+	if (a->flags & A_LISTED || (a->flags & A_SEALED && mode != SEALED))
 		return false;
 	if (a->flags & A_UNTIL_SEAL && mode != SEALED && mode != PLAIN)
 		return false;

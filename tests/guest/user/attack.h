@@ -26,6 +26,7 @@ enum {
 	A_MANY = 1 << 10,
 	A_MANUAL = 1 << 11,
 	A_UNTIL_SEAL = 1 << 12,
+	A_LISTED = 1 << 13,
 };
 
 struct attack {

@@ -74,7 +74,7 @@ static const char *kind_name(unsigned int kind)
 		[VBH_KIND_CR] = "CR", [VBH_KIND_MSR] = "MSR", [VBH_KIND_DTR] = "table",
 		[VBH_KIND_VIRT_INSN] = "virt insn", [VBH_KIND_HYPERCALL] = "hypercall",
 		[VBH_KIND_INIT] = "INIT", [VBH_KIND_KEY] = "key",
-		[VBH_KIND_INTERNAL] = "internal",
+		[VBH_KIND_INTERNAL] = "internal", [VBH_KIND_MODULE] = "module",
 	};
 
 	return kind < VBH_NR_VIOLATIONS && names[kind] ? names[kind] : "note";

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Modules after the seal, by a policy that lists them: Debian's own load, work and
+# go, also a small one many times; and what is not as it was listed does not load.
+
+. /rig/lib.sh
+load_attacks
+attacks="module-not-listed module-before module-race module-after module-field
+	module-description module-list"
+tap attack plain -c 0 $attacks
+
+sed 's/\(modules[[:space:]]*= \)"until-seal"/\1"listed"/' "$policy" > /tmp/listed.conf
+times=$(sed -n 's/.*vbh.loads=\([0-9]*\).*/\1/p' /proc/cmdline)
+file=/var/lib/vbh/catalogue-$(uname -r)
+mkdir -p /var/lib
+echo "no catalogue" > /tmp/broken
+
+refuted "VBH does not start with a file that is no catalogue" \
+	vbhctl start --module /rig/vbh.ko --policy /tmp/listed.conf --catalogue /tmp/broken
+claim "the catalogue is made when VBH starts" start_vbh /tmp/listed.conf
+claim "it lists a module that is on disk" vbhctl catalogue show test-static-keys
+refuted "and none that is not" vbhctl catalogue show vbh_extra
+claim "a module that needs another loads before the seal" modprobe test_static_keys
+claim "VBH can be sealed" vbhctl seal
+
+# A big one with all that it needs, with alternatives, paravirt calls and exports.
+listed()
+{
+	modprobe nf_conntrack && grep -q '^nf_conntrack .*Live' /proc/modules &&
+		[ -e /proc/sys/net/netfilter/nf_conntrack_max ]
+}
+
+dummies()
+{
+	local i
+	for i in $(seq "${times:-20}"); do
+		modprobe dummy && ip link show dummy0 > /dev/null && rmmod dummy || return 1
+	done
+}
+
+# Their static keys are switched while they load, by both CPUs' load.
+keys()
+{
+	local i
+	rmmod crc32c_intel 2> /dev/null
+	for i in 1 0 1 0; do
+		echo $i > /proc/sys/kernel/sched_schedstats || return 1
+	done
+}
+
+claim "a listed module loads after the seal, and works" listed
+claim "a small one does, and goes again, many times" dummies
+claim "static keys are switched still" keys
+claim "nothing of that was a violation" [ "$(violations)" = 0 ]
+# Listed modules can go, but for those that were held when VBH was sealed.
+claim "the big one goes" modprobe -r nf_conntrack
+refuted "one from before the seal stays" rmmod test_static_keys
+claim "and that was no violation" [ "$(violations)" = 0 ]
+
+tap attack sealed -c 0 $attacks sealed-catalogue sealed-symbols sealed-module-bad \
+	sealed-module-gone
+claim "after all that a listed module loads still" modprobe dummy
+claim "the catalogue's file may go: VBH has it open" rm "$file"
+claim "and modules load" modprobe nf_conntrack
+end_hard
