@@ -330,11 +330,16 @@ static s64 give_back_some(struct vbh_guest *guest, const struct known_module *k,
 
 static s64 live(struct vbh_guest *guest, u32 tag)
 {
-	const struct known_module *k = known(&guest->module, tag);
+	struct known_module *k = known(&guest->module, tag);
 
 	if (!k)
 		return -ENOENT;
-	return k->step == MODULE_ACCEPTED ? give_back_some(guest, k, &k->init) : -EINVAL;
+	if (k->step != MODULE_ACCEPTED)
+		return -EINVAL;
+	if (give_back_some(guest, k, &k->init))
+		return 1;
+	k->init = part_of(0, 0);
+	return 0;
 }
 
 /* What else the guest has protected with this tag was never executed. */

@@ -459,12 +459,24 @@ static void a_site_outside_of_its_pages_is_refused(void **state)
 	assert_int_equal(patch_sites(&body->guest.patch), sites);
 }
 
-/* Pages that another module has been accepted with are no other's. */
+/* Addresses that another module has been accepted with are no other's, until they go. */
 static void an_accepted_module_is_not_accepted_twice(void **state)
 {
+	struct vbh_module next = {
+		.size = sizeof(next), .tag = NEW_TAG + 1, .core = NEW + 0x100000,
+		.init = NEW_INIT, .rule = VBH_RULE_DENY,
+		.layout = { .core_ro = 0x1000, .init_text = 0x1000, .init_ro = 0x1000 },
+	};
+
 	(void)state;
 	assert_int_equal(module_load(), 0);
 	assert_int_equal(module_begin(NEW_TAG + 1), -EINVAL);
+	assert_int_equal(module_call(VBH_MODULE_BEGIN, next.tag, &next, sizeof(next),
+				     sizeof(next)), -EINVAL);
+	assert_int_equal(module_repeat(VBH_MODULE_LIVE, NEW_TAG), 0);
+	assert_int_equal(module_begin(NEW_TAG + 1), -EINVAL);
+	assert_int_equal(module_call(VBH_MODULE_BEGIN, next.tag, &next, sizeof(next),
+				     sizeof(next)), 0);
 }
 
 static void a_tag_is_of_one_thing(void **state)
