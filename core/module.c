@@ -74,6 +74,29 @@ static struct part part_of(u64 start, u32 len)
 	return part;
 }
 
+static bool apart(const struct part *a, const struct part *b)
+{
+	return a->first > b->last || b->first > a->last || a->first > a->last;
+}
+
+/* Does it share no address with known text or with another module? */
+static bool part_free(const struct vbh_guest *guest, const struct part *part)
+{
+	const struct vec *texts = &guest->patch.texts, *modules = &guest->module.modules;
+	u32 i = vec_upto(texts, part->last);
+	const struct patch_text *t = i ? vec_at(texts, i - 1) : NULL;
+
+	if (t && part->first <= part->last && t->gva + (t->pages * PAGE_SIZE - 1) >= part->first)
+		return false;
+	for (i = 0; i < modules->nr; i++) {
+		const struct known_module *k = vec_at(modules, i);
+
+		if (!apart(&k->core, part) || !apart(&k->init, part))
+			return false;
+	}
+	return true;
+}
+
 static s64 begin(struct vbh_guest *guest, u32 tag, u64 gpa, u64 len)
 {
 	struct module_state *m = &guest->module;
@@ -89,12 +112,14 @@ static s64 begin(struct vbh_guest *guest, u32 tag, u64 gpa, u64 len)
 		return -EINVAL;
 	if (known(m, tag))
 		return -EEXIST;
-	if (!has_page(guest, &c->input) || !has_page(guest, &c->page) ||
-	    !has_page(guest, &guest->patch.scratch) || vec_grow(guest, &m->modules, 1))
-		return -ENOSPC;
 	k.tag = tag;
 	k.core = part_of(ask.core, ask.layout.core_ro);
 	k.init = part_of(ask.init, ask.layout.init_ro);
+	if (!part_free(guest, &k.core) || !part_free(guest, &k.init) || !apart(&k.core, &k.init))
+		return -EINVAL;
+	if (!has_page(guest, &c->input) || !has_page(guest, &c->page) ||
+	    !has_page(guest, &guest->patch.scratch) || vec_grow(guest, &m->modules, 1))
+		return -ENOSPC;
 	vec_merge(&m->modules, &k, 1);
 
 	c->ask = ask;
@@ -305,11 +330,16 @@ static s64 give_back_some(struct vbh_guest *guest, const struct known_module *k,
 
 static s64 live(struct vbh_guest *guest, u32 tag)
 {
-	const struct known_module *k = known(&guest->module, tag);
+	struct known_module *k = known(&guest->module, tag);
 
 	if (!k)
 		return -ENOENT;
-	return k->step == MODULE_ACCEPTED ? give_back_some(guest, k, &k->init) : -EINVAL;
+	if (k->step != MODULE_ACCEPTED)
+		return -EINVAL;
+	if (give_back_some(guest, k, &k->init))
+		return 1;
+	k->init = part_of(0, 0);
+	return 0;
 }
 
 /* What else the guest has protected with this tag was never executed. */

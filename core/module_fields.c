@@ -55,6 +55,14 @@ static void advance(struct module_check *c, u32 n)
 		c->at = c->ask.init;
 }
 
+/* Is this address in a page of the module's, which is protected? */
+static bool own_page(const struct feed *f, u64 gva)
+{
+	const struct patch_text *t = text_at(&f->guest->patch, gva);
+
+	return t && t->tag == f->c->ask.tag;
+}
+
 /*
  * Copy from the module, which can't change any more, and not from elsewhere. A
  * page is read once: most fields and literals are small.
@@ -69,7 +77,8 @@ static bool get(struct feed *f, u64 gva, void *to, u32 len)
 	for (i = 0; i < len; i++, gva++) {
 		if ((gva & PAGE_MASK) != c->cached) {
 			c->cached = 0;
-			if (patch_read(f->guest, gva & PAGE_MASK, c->page, PAGE_SIZE))
+			if (!own_page(f, gva) ||
+			    patch_read(f->guest, gva & PAGE_MASK, c->page, PAGE_SIZE))
 				return false;
 			c->cached = gva & PAGE_MASK;
 		}
@@ -256,20 +265,23 @@ static bool within(u64 gva, u32 len, u64 start, u32 size)
 }
 
 /* Within text alone: constants have none, and one part's text has none of the other's. */
-static bool in_text(const struct module_check *c, u32 len)
+static bool in_text(const struct feed *f, u32 len)
 {
-	return within(c->at, len, c->ask.core, c->ask.layout.core_text) ||
-	       within(c->at, len, c->ask.init, c->ask.layout.init_text);
+	const struct vbh_module *ask = &f->c->ask;
+	u64 at = f->c->at;
+
+	return within(at, len, ask->core, ask->layout.core_text) ||
+	       within(at, len, ask->init, ask->layout.init_text);
 }
 
 static int site(struct feed *f, const struct vbh_field *d, u8 kind)
 {
 	struct vbh_site s = { .addr = f->c->at, .kind = sites[kind].kind, .len = sites[kind].len };
-	u32 i = sites[kind].batch, n;
+	u32 i = sites[kind].batch, n = s.len ? s.len : 1;
 	int err = 0;
 	u64 to;
 
-	if (!s.kind || !in_text(f->c, s.len ? s.len : 1) ||
+	if (!s.kind || !in_text(f, n) || !own_page(f, s.addr) || !own_page(f, s.addr + n - 1) ||
 	    (kind == VBH_FIELD_ENTRY && f->c->last_entry == s.addr))
 		return nonsense(f);
 	if (kind == VBH_FIELD_ENTRY)
@@ -310,7 +322,7 @@ static int field(struct feed *f, const u8 *input, u32 left)
 		return nonsense(f);
 	rest = part_end(f->c) - f->c->at;
 	if (kind == VBH_FIELD_ANY) {
-		if (d->addend <= 0 || (u32)d->addend > rest || in_text(f->c, 1))
+		if (d->addend <= 0 || (u32)d->addend > rest || in_text(f, 1))
 			return nonsense(f);
 		advance(f->c, d->addend);
 	} else if (kind == VBH_FIELD_RETURN) {

@@ -350,10 +350,8 @@ static long begin(const struct module *mod, u32 tag, const struct vbh_layout *la
 	void *copy;
 	long err;
 
-	if (layout->core_ro)
-		m.core = (unsigned long)mod->core_layout.base;
-	if (layout->init_ro)
-		m.init = (unsigned long)mod->init_layout.base;
+	m.core = (unsigned long)mod->core_layout.base;
+	m.init = (unsigned long)mod->init_layout.base;
 #ifdef CONFIG_SMP
 	m.percpu = (unsigned long)mod->percpu;
 #endif

@@ -107,9 +107,33 @@ static void a_layout(struct input *in)
 	*field = in_u8(in) % 5 * (in_u8(in) & 1 ? 0x1000 : 1);
 }
 
+/* Of one that says it is somewhere else. */
+static void another_begin(struct input *in)
+{
+	static const u64 at[] = { NEW, NEW + 0x1000, KTEXT, MOD, TRAMP, ~0xfffull };
+	struct vbh_module m = {
+		.size = sizeof(m), .tag = a_tag(in), .core = at[in_u8(in) % 6],
+		.init = at[in_u8(in) % 6], .layout = described.layout, .rule = VBH_RULE_DENY,
+	};
+
+	module_call(VBH_MODULE_BEGIN, m.tag, &m, sizeof(m), sizeof(m));
+}
+
+/* Those of the kernel, which no module may add to or take away. */
+static u32 kernel_sites(void)
+{
+	const struct patch_state *p = &body->guest.patch;
+	const struct vec *const v[] = { &p->mcount, &p->jumps, &p->calls, &p->entries };
+	u32 i, n = 0;
+
+	for (i = 0; i < 4; i++)
+		n += vec_upto(v[i], (u32)KTEXT + KTEXT_LEN - 1) - vec_upto(v[i], (u32)KTEXT - 1);
+	return n;
+}
+
 static void a_step(struct input *in)
 {
-	switch (in_u8(in) % 12) {
+	switch (in_u8(in) % 13) {
 	case 0:
 		module_begin(a_tag(in));
 		break;
@@ -137,6 +161,9 @@ static void a_step(struct input *in)
 		break;
 	case 8:
 		a_layout(in);
+		break;
+	case 11:
+		another_begin(in);
 		break;
 	case 9:
 		described = right;
@@ -170,13 +197,15 @@ static void check_tables(void)
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct input in = { data, size };
-	u32 i;
+	u32 i, sites;
 
 	fresh_body(make);
 	described = right;
+	sites = kernel_sites();
 	for (i = 0; i < STEPS && in.left; i++)
 		a_step(&in);
 	check_tables();
+	hold(kernel_sites() == sites);
 	hold(!memcmp(kernel, text(KTEXT), KTEXT_LEN));
 	body_check_stage2();
 	return 0;

@@ -424,6 +424,11 @@ static void a_malformed_module_is_not_taken(void **state)
 	NOT_A_MODULE(core, 0x1000);
 	NOT_A_MODULE(core, ~0xfffull);
 	NOT_A_MODULE(init, 0);
+	NOT_A_MODULE(init, NEW + 0x1000);
+	NOT_A_MODULE(core, KTEXT);
+	NOT_A_MODULE(core, KTEXT - 0x1000);
+	NOT_A_MODULE(core, KTEXT + KTEXT_LEN - 0x1000);
+	NOT_A_MODULE(init, MOD + 0x1000);
 	NOT_A_MODULE(layout.core_text, 0x800);
 	NOT_A_MODULE(layout.core_text, 0x3000);
 	NOT_A_MODULE(layout.core_ro, 0x80000000u);
@@ -436,6 +441,42 @@ static void a_malformed_module_is_not_taken(void **state)
 	assert_int_equal(module_call(VBH_MODULE_BEGIN, NEW_TAG, &m, sizeof(m), 8), -EINVAL);
 	assert_int_equal(module_call(VBH_NR_MODULE_OPS, NEW_TAG, NULL, 0, 0), -EINVAL);
 	assert_int_equal(module_call(VBH_MODULE_BEGIN, NEW_TAG, &m, sizeof(m), sizeof(m)), 0);
+}
+
+/* A site in no page of the module's: it would be taken for the kernel's own. */
+static void a_site_outside_of_its_pages_is_refused(void **state)
+{
+	struct vbh_layout layout = { .core_text = 0x1000, .core_ro = 0x1000 };
+	struct vbh_field f = { .kind_skip = VBH_FIELD_JUMP5 << 12, .base = VBH_BASE_CORE };
+	u32 sites = patch_sites(&body->guest.patch);
+
+	(void)state;
+	described.layout = layout;
+	assert_int_equal(module_begin(NEW_TAG), 0);
+	assert_int_equal(module_call(VBH_MODULE_FEED, NEW_TAG, &f, sizeof(f), sizeof(f)), -EACCES);
+	assert_int_equal(patch_sites(&body->guest.patch), sites);
+	assert_int_equal(module_repeat(VBH_MODULE_GONE, NEW_TAG), 0);
+	assert_int_equal(patch_sites(&body->guest.patch), sites);
+}
+
+/* Addresses that another module has been accepted with are no other's, until they go. */
+static void an_accepted_module_is_not_accepted_twice(void **state)
+{
+	struct vbh_module next = {
+		.size = sizeof(next), .tag = NEW_TAG + 1, .core = NEW + 0x100000,
+		.init = NEW_INIT, .rule = VBH_RULE_DENY,
+		.layout = { .core_ro = 0x1000, .init_text = 0x1000, .init_ro = 0x1000 },
+	};
+
+	(void)state;
+	assert_int_equal(module_load(), 0);
+	assert_int_equal(module_begin(NEW_TAG + 1), -EINVAL);
+	assert_int_equal(module_call(VBH_MODULE_BEGIN, next.tag, &next, sizeof(next),
+				     sizeof(next)), -EINVAL);
+	assert_int_equal(module_repeat(VBH_MODULE_LIVE, NEW_TAG), 0);
+	assert_int_equal(module_begin(NEW_TAG + 1), -EINVAL);
+	assert_int_equal(module_call(VBH_MODULE_BEGIN, next.tag, &next, sizeof(next),
+				     sizeof(next)), 0);
 }
 
 static void a_tag_is_of_one_thing(void **state)
@@ -457,10 +498,16 @@ static void a_tag_is_of_one_thing(void **state)
 
 static void one_is_checked_at_a_time(void **state)
 {
+	const struct vbh_module other = {
+		.size = sizeof(other), .tag = NEW_TAG + 1, .core = NEW + 0x100000,
+		.layout = { .core_text = 0x1000, .core_ro = 0x1000 }, .rule = VBH_RULE_DENY,
+	};
+
 	(void)state;
 	assert_int_equal(module_begin(NEW_TAG), 0);
 	assert_int_equal(module_pages(), 0);
-	assert_int_equal(module_begin(NEW_TAG + 1), 0);
+	assert_int_equal(module_call(VBH_MODULE_BEGIN, other.tag, &other, sizeof(other),
+				     sizeof(other)), 0);
 	assert_int_equal(module_feed_all(), -EINVAL);
 	assert_int_equal(module_call(VBH_MODULE_LIVE, NEW_TAG, NULL, 0, 0), -EINVAL);
 	assert_false(kernel_may_call_it());
@@ -544,6 +591,8 @@ int main(void)
 		TEST(pages_that_are_protected_are_not_taken),
 		TEST(a_malformed_run_is_not_taken),
 		TEST(a_malformed_module_is_not_taken),
+		TEST(a_site_outside_of_its_pages_is_refused),
+		TEST(an_accepted_module_is_not_accepted_twice),
 		TEST(a_tag_is_of_one_thing),
 		TEST(one_is_checked_at_a_time),
 		TEST(each_call_has_its_time),
