@@ -40,7 +40,7 @@ check:
 	@tests/check $(RIG)
 
 check-long:
-	@scripts/setup build test
+	@scripts/setup build test long
 	@tests/check --long $(RIG)
 
 bench:

@@ -146,7 +146,8 @@ static void run_workload(const struct workload *w, struct result *res, __u32 cpu
 {
 	if (w->setup)
 		w->setup();
-	for (__u32 i = 0; i < 2; i++)
+	/* The kernel's free lists come to rest only after some rounds. */
+	for (__u32 i = 0; i < w->rounds / 4; i++)
 		one_round(w, NULL, cpus);
 	for (__u32 i = 0; i < w->rounds; i++)
 		one_round(w, res, cpus);

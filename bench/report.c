@@ -99,7 +99,8 @@ static const char *verdict(bool met, int *missed)
 
 static bool within(const struct results *r, __u32 i)
 {
-	return overhead(r, STARTED, i) <= BUDGET_PERCENT && overhead(r, SEALED, i) <= BUDGET_PERCENT;
+	return overhead(r, STARTED, i) <= BUDGET_PERCENT &&
+	       overhead(r, SEALED, i) <= BUDGET_PERCENT;
 }
 
 static void report_workloads(FILE *out, const struct results *r, int *missed)
@@ -117,7 +118,7 @@ static void report_workloads(FILE *out, const struct results *r, int *missed)
 			per_op(r, SEALED, i), forced_ticks(r, STARTED, i),
 			forced_ticks(r, SEALED, i), overhead(r, STARTED, i),
 			overhead(r, SEALED, i),
-			w->budget ? verdict(within(r, i), missed) : w->why);
+			w->excuse ? w->excuse : verdict(within(r, i), missed));
 	}
 }
 
@@ -126,7 +127,7 @@ static void report_record(FILE *out, const struct results *r, int *missed)
 {
 	for (__u32 i = 1; i < nr_workloads; i++) {
 		const struct result *plain = &r->result[SEALED][i - 1], *rec = plain + 1;
-		__u64 stores = exits_of(plain->least, VBH_EXIT_MEMORY) / 2;
+		__u64 stores = exits_of(plain->least, VBH_EXIT_MEMORY) / (workloads[i].n + 1);
 		double more = per_op(r, SEALED, i) - forced_ticks(r, SEALED, i) -
 			      per_op(r, SEALED, i - 1) + forced_ticks(r, SEALED, i - 1);
 		__s64 exits = 0;
@@ -162,7 +163,8 @@ static void print_exits(FILE *out, const __u64 *exits, double per)
 
 static void report_exits(FILE *out, const struct results *r)
 {
-	fprintf(out, "\nExits each, by reason: of the round with the fewest; of all, with timer ticks\n");
+	fprintf(out, "\nExits each, by reason: of the round with the fewest;"
+		" of all, with timer ticks\n");
 	for (__u32 i = 0; i < nr_workloads; i++) {
 		for (enum mode m = STARTED; m < NR_MODES; m++) {
 			const struct result *res = &r->result[m][i];
@@ -187,7 +189,7 @@ static void report_instructions(FILE *out, const struct results *r, int *missed)
 			r->op[STOPPED][op], r->op[STARTED][op], r->op[SEALED][op],
 			exit_cost(r, STARTED, op));
 		if (op == BENCH_CPUID_LEAF1 && r->no_length)
-			fputs("  not judged: this SVM leaves the length to be decoded (no NRIPS)", out);
+			fputs("  not judged: on this SVM the length has to be decoded", out);
 		else if (op == BENCH_CPUID_LEAF1)
 			fprintf(out, "  budget: 100: %s", verdict(cpuid < BUDGET_CPUID, missed));
 		fputc('\n', out);
@@ -294,7 +296,8 @@ static void json_ops(FILE *out, const struct results *r)
 {
 	fprintf(out, "\"instructions\":{");
 	for (enum bench_op op = BENCH_CPUID; op < BENCH_NR_OPS; op++)
-		fprintf(out, "%s\"%s\":{\"stopped\":%.2f,\"started\":%.2f,\"sealed\":%.2f,\"exit_to_entry\":%.2f}",
+		fprintf(out, "%s\"%s\":{\"stopped\":%.2f,\"started\":%.2f,\"sealed\":%.2f,"
+			"\"exit_to_entry\":%.2f}",
 			op == BENCH_CPUID ? "" : ",", op_name[op].key, r->op[STOPPED][op],
 			r->op[STARTED][op], r->op[SEALED][op], exit_cost(r, STARTED, op));
 	fputc('}', out);
@@ -310,7 +313,8 @@ static void json_array(FILE *out, const char *key, const __u64 *values, __u32 n)
 
 void report_json(FILE *out, const struct results *r)
 {
-	fprintf(out, "JSON {\"vendor\":\"%.8s\",\"cpus\":%u,\"workloads\":{", r->status.vendor, r->cpus);
+	fprintf(out, "JSON {\"vendor\":\"%.8s\",\"cpus\":%u,\"workloads\":{", r->status.vendor,
+		r->cpus);
 	for (__u32 i = 0; i < nr_workloads; i++)
 		json_workload(out, r, i);
 	fprintf(out, "},");

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What programs do all day, each as one function, the same with and without
- * VBH: processes, files, pipes, context switches, memory, a module.
+ * VBH: processes, files, pipes, context switches, memory; and what a machine does
+ * now and then, for which the kernel patches itself: a module, a key, a tracer.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -21,6 +22,9 @@
 #define NOP_MODULE	"/bench/vbh_nop_0000.ko"
 #define NOP_NAME	"vbh_nop_0000"
 #define MMAP_BYTES	16384
+#define TRACING		"/sys/kernel/tracing/"
+/* Some hundreds: all 40,000 functions take a rig minutes, in proportion. */
+#define TRACED		"tcp_*"
 
 static pid_t child;
 static int to_child[2], to_parent[2];
@@ -231,15 +235,22 @@ static void module_unload(__u32 n)
 		module_unload_all();
 }
 
-/* A static key of the scheduler, on and off: three stores to each of its sites. */
-static void toggle_key(__u32 i)
+static void write_file(const char *path, const char *text)
 {
-	static const char file[] = "/proc/sys/kernel/sched_schedstats";
-	int fd = open(file, O_WRONLY);
+	int fd = open(path, O_WRONLY | O_TRUNC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		die("%s: \"%s\": %s", path, text, strerror(errno));
+	close(fd);
+}
+
+static void key_flip(__u32 i)
+{
+	static bool on;
 
 	(void)i;
-	if (fd < 0 || pwrite(fd, "1", 1, 0) != 1 || pwrite(fd, "0", 1, 0) != 1 || close(fd))
-		die("%s: %s", file, strerror(errno));
+	on = !on;
+	write_file("/proc/sys/kernel/sched_schedstats", on ? "1" : "0");
 }
 
 static void record_setup(void)
@@ -262,22 +273,42 @@ static void record_read(__u32 n)
 		forget_records();
 }
 
+static void trace_setup(void)
+{
+	write_file(TRACING "set_ftrace_filter", TRACED);
+}
+
+static void trace_functions(__u32 i)
+{
+	(void)i;
+	write_file(TRACING "current_tracer", "function");
+	write_file(TRACING "current_tracer", "nop");
+}
+
+static void trace_teardown(void)
+{
+	write_file(TRACING "set_ftrace_filter", "\n");
+}
+
+#define PATCHES		"none: it patches the kernel, and waits"
+
+/* First what leaves something behind, so that the others find the same of it in each mode. */
 const struct workload workloads[] = {
-	{ "fork+exit", "fork_exit", 1, 80, true, true, NULL, fork_exit, NULL, NULL, NULL },
-	{ "fork+exec", "fork_exec", 1, 80, true, false, NULL, fork_exec, NULL, NULL, NULL },
-	{ "open/close", "open_close", 1, 300, true, true, NULL, open_close, NULL, NULL,
-	  NULL },
-	{ "pipe ping-pong", "pipe", 50, 20, true, true, pipe_setup, pipe_ping_pong,
-	  pipe_teardown, NULL, NULL },
-	{ "2 context switches", "switch", 100, 20, true, false, switch_setup, context_switch,
-	  switch_teardown, NULL, NULL },
-	{ "mmap/munmap 16 KiB", "mmap", 1, 300, true, true, NULL, map_unmap, NULL, NULL,
-	  NULL },
-	{ "static key", "key", 1, 12, false, false, NULL, toggle_key, NULL, NULL,
-	  "none: it is patching" },
-	{ "static key, recorded", KEY_RECORDED, 1, 12, false, false, record_setup, toggle_key,
-	  record_teardown, record_read, "none: vbhctl smc record" },
-	{ "module load", "module", 1, 8, false, false, module_setup, module_load, NULL,
-	  module_unload, "none: it protects the module" },
+	{ "static key flip", "key_flip", 2, 8, PATCHES, false, NULL, key_flip, NULL, NULL },
+	{ "the same, recorded", KEY_RECORDED, 2, 8, PATCHES, false, record_setup, key_flip,
+	  record_teardown, record_read },
+	{ "trace " TRACED ", on+off", "trace", 1, 1, PATCHES, false, trace_setup,
+	  trace_functions, trace_teardown, NULL },
+	{ "fork+exit", "fork_exit", 1, 80, NULL, true, NULL, fork_exit, NULL, NULL },
+	{ "fork+exec", "fork_exec", 1, 80, NULL, false, NULL, fork_exec, NULL, NULL },
+	{ "open/close", "open_close", 1, 300, NULL, true, NULL, open_close, NULL, NULL },
+	{ "pipe ping-pong", "pipe", 50, 20, NULL, true, pipe_setup, pipe_ping_pong,
+	  pipe_teardown, NULL },
+	{ "2 context switches", "switch", 100, 20, NULL, false, switch_setup, context_switch,
+	  switch_teardown, NULL },
+	{ "mmap/munmap 16 KiB", "mmap", 1, 300, NULL, true, NULL, map_unmap, NULL, NULL },
+	{ "module load", "module", 1, 8, "none: it protects the module", false, module_setup,
+	  module_load, NULL, module_unload },
 };
+
 const __u32 nr_workloads = sizeof(workloads) / sizeof(workloads[0]);

@@ -27,9 +27,9 @@ enum mode {
 struct workload {
 	const char *name;
 	const char *key;	/* in JSON */
-	__u32 n;		/* times a round: few, so that most rounds meet no tick and no refill */
+	__u32 n;	/* times a round: few, so that most rounds meet no tick and no refill */
 	__u32 rounds;	/* in each mode and cycle */
-	bool budget;		/* the budget of DESIGN applies: nothing but forced exits */
+	const char *excuse;	/* why it may cost more than forced exits; NULL: it may not */
 	bool busy;		/* part of the busy steady state: no CPUID, nothing to protect */
 	void (*setup)(void);
 	void (*op)(__u32 i);

@@ -21,7 +21,7 @@
 #define HV_CPU_AREA		65536ull
 #define HV_CPU_PAGES		3	/* struct hv_cpu at the area's start */
 #define HV_STACK_PAGES		4	/* at its end; between them nothing is mapped */
-#define HV_WINDOW_SLOTS		64
+#define HV_WINDOW_SLOTS		256
 
 /* Selectors are Linux's, so that changing GDTs needs no far jump. */
 #define HV_CS			0x10

@@ -29,16 +29,16 @@ static u8 *alias;	/* of a byte of kernel text */
 /* *p = value; false if that faulted. */
 static noinline bool store(u8 *p, u8 value)
 {
-	int failed = 0;
+	int vector = 0;
 
+	/* The exception table puts the vector into RAX. */
 	asm volatile("1: movb %[value], (%[p])\n"
 		     "2:\n"
-		     _ASM_EXTABLE_TYPE_REG(1b, 2b, EX_TYPE_IMM_REG |
-					   EX_DATA_IMM(-1), %[failed])
-		     : [failed] "+r" (failed)
+		     _ASM_EXTABLE_FAULT(1b, 2b)
+		     : "+a" (vector)
 		     : [p] "r" (p), [value] "q" (value)
 		     : "memory");
-	return !failed;
+	return !vector;
 }
 
 static noinline void hypercall(void)
@@ -181,6 +181,7 @@ static int on_call(struct kretprobe_instance *ri, struct pt_regs *regs)
 	call->start = rdtsc();
 	return 0;
 }
+
 NOKPROBE_SYMBOL(on_call);
 
 static u64 elapsed(const struct kretprobe_instance *ri)
@@ -189,6 +190,7 @@ static u64 elapsed(const struct kretprobe_instance *ri)
 
 	return ticks > probe_cost ? ticks - probe_cost : 0;
 }
+
 NOKPROBE_SYMBOL(elapsed);
 
 static int after_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
@@ -202,6 +204,7 @@ static int after_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 		seen.launch[cpu] = ticks;
 	return 0;
 }
+
 NOKPROBE_SYMBOL(after_enter);
 
 static int after_stop(struct kretprobe_instance *ri, struct pt_regs *regs)
@@ -212,6 +215,7 @@ static int after_stop(struct kretprobe_instance *ri, struct pt_regs *regs)
 		seen.stop[cpu] = elapsed(ri);
 	return 0;
 }
+
 NOKPROBE_SYMBOL(after_stop);
 
 static int after_nothing(struct kretprobe_instance *ri, struct pt_regs *regs)
@@ -222,6 +226,7 @@ static int after_nothing(struct kretprobe_instance *ri, struct pt_regs *regs)
 		probe_cost = ticks;
 	return 0;
 }
+
 NOKPROBE_SYMBOL(after_nothing);
 
 static struct kretprobe probes[] = {
@@ -315,7 +320,7 @@ static int __init bench_init(void)
 	mapped = vmap(&page, 1, VM_MAP, PAGE_KERNEL);
 	if (!mapped)
 		return -ENOMEM;
-	/* Past ENDBR64 and the call of ftrace, where a store of what stands there is let through. */
+	/* Past ENDBR64 and ftrace's call, where a store of what stands there is let through. */
 	alias = mapped + offset_in_page(text) + 9;
 	err = misc_register(&bench_dev);
 	if (err)

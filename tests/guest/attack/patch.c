@@ -45,15 +45,15 @@ second:
 
 /* One whose last three bytes are on the next page. */
 asm(".pushsection .text\n"
-    ".p2align 12\n"
-    "	.skip 4094, 0xcc\n"
-    ".type vbh_attack_paged, @function\n"
-    "vbh_attack_paged: .byte " __stringify(BYTES_NOP5) "\n"
-    "3:	jmp __x86_return_thunk\n"
-    "	int3\n"
-    ".size vbh_attack_paged, . - vbh_attack_paged\n"
-    ".popsection\n"
-    ENTRY("vbh_attack_paged", "3b"));
+	".p2align 12\n"
+	"	.skip 4094, 0xcc\n"
+	".type vbh_attack_paged, @function\n"
+	"vbh_attack_paged: .byte " __stringify(BYTES_NOP5) "\n"
+	"3:	jmp __x86_return_thunk\n"
+	"	int3\n"
+	".size vbh_attack_paged, . - vbh_attack_paged\n"
+	".popsection\n"
+	ENTRY("vbh_attack_paged", "3b"));
 
 extern u8 vbh_attack_paged[];
 

@@ -19,7 +19,7 @@ struct text_functions {
 	void *(*poke)(void *addr, const void *opcode, size_t len);
 	void (*poke_bp)(void *addr, const void *opcode, size_t len, const void *emulate);
 	void (*jump)(struct jump_entry *entry, enum jump_label_type type);
-	struct mutex *mutex;
+	struct mutex *mutex;	/* text_mutex, which all of them want */
 };
 
 extern struct text_functions text;

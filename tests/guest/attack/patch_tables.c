@@ -176,10 +176,9 @@ static void attack_call_func(struct attempt *t)
 /* ftrace is told that one of its calls belongs where a jump label is. */
 static void attack_ftrace_record(struct attempt *t)
 {
-	void (*prepare)(void) = (void *)attack_symbol("ftrace_arch_code_modify_prepare");
-	void (*finish)(void) = (void *)attack_symbol("ftrace_arch_code_modify_post_process");
-	int (*call)(struct dyn_ftrace *rec, unsigned long addr) =
-		(void *)attack_symbol("ftrace_make_call");
+	int (*call)(struct dyn_ftrace *rec, unsigned long addr);
+	void (*prepare)(void);
+	void (*finish)(void);
 	unsigned long caller = attack_symbol("ftrace_caller");
 	struct dyn_ftrace rec = { .flags = FTRACE_FL_ENABLED };
 	struct jump_entry *pair[2];
@@ -187,6 +186,9 @@ static void attack_ftrace_record(struct attempt *t)
 
 	if (!find_jumps(t, pair))
 		return;
+	prepare = (void *)attack_symbol("ftrace_arch_code_modify_prepare");
+	call = (void *)attack_symbol("ftrace_make_call");
+	finish = (void *)attack_symbol("ftrace_arch_code_modify_post_process");
 	if (!prepare || !finish || !call || !caller) {
 		attempt_broken(t, "a function of ftrace was not found");
 		return;
