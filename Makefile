@@ -4,15 +4,16 @@
 # what they use.
 #
 #   make demo         the attacks on a Debian kernel, without VBH and with it
-#   make check        all tests          [RIG="unit qemu bochs"]
+#   make check        all tests          [RIG="unit qemu bochs nested"]
 #   make check-long   and those that take hours
 #   make bench        what VBH costs
 #   make              vbh.ko, libvbh, vbhctl
+#   make kvm          KVM that offers VBH to its guests (docs/kvm.md)
 #   make install      all of it, policy, man pages   [DESTDIR=, PREFIX=/usr]
 #   make fuzz         the fuzzers, for SECONDS each (200)
 #   make lint         checkpatch, sparse, cppcheck, clang-tidy
 
-RIG	?= unit qemu bochs
+RIG	?= unit qemu bochs nested
 
 all: linux tools loc
 
@@ -25,6 +26,10 @@ lib:
 tools: lib
 	$(MAKE) -C tools
 
+kvm:
+	@scripts/setup build kvm
+	@kvm/build
+
 loc:
 	@scripts/loc
 
@@ -36,11 +41,11 @@ demo:
 	@tests/run demo
 
 check:
-	@scripts/setup build test
+	@scripts/setup build test kvm
 	@tests/check $(RIG)
 
 check-long:
-	@scripts/setup build test long
+	@scripts/setup build test long kvm
 	@tests/check --long $(RIG)
 
 bench:
@@ -68,6 +73,7 @@ clean:
 	$(MAKE) -C tests/unit clean
 	$(MAKE) -C tests/tools clean
 	$(MAKE) -C tests/fuzz clean
+	$(MAKE) -C tests/kvm clean
 	rm -rf build
 
-.PHONY: all linux lib tools loc setup demo check check-long bench fuzz lint install clean
+.PHONY: all linux lib tools kvm loc setup demo check check-long bench fuzz lint install clean

@@ -5,7 +5,7 @@
  */
 #include "internal.h"
 
-void module_init(struct module_state *m)
+void listed_init(struct listed_state *m)
 {
 	vec_init(&m->catalogue, VBH_HASH_LEN);
 	vec_init(&m->symbols, sizeof(struct symbol));
@@ -57,7 +57,7 @@ s64 hc_symbols(struct vbh_vcpu *vcpu, const u64 args[4])
 	return take_batch(vcpu->guest, v, args[0], args[1], VBH_MAX_BATCH);
 }
 
-bool catalogue_has(const struct module_state *m, const u8 digest[VBH_HASH_LEN])
+bool catalogue_has(const struct listed_state *m, const u8 digest[VBH_HASH_LEN])
 {
 	u32 key, i;
 
@@ -73,7 +73,7 @@ bool catalogue_has(const struct module_state *m, const u8 digest[VBH_HASH_LEN])
 	return false;
 }
 
-bool symbol_find(const struct module_state *m, u64 hash, u64 *value)
+bool symbol_find(const struct listed_state *m, u64 hash, u64 *value)
 {
 	u32 i;
 
@@ -90,7 +90,7 @@ bool symbol_find(const struct module_state *m, u64 hash, u64 *value)
 	return false;
 }
 
-void module_drop_symbols(struct module_state *m, u32 tag)
+void module_drop_symbols(struct listed_state *m, u32 tag)
 {
 	struct vec *v = &m->symbols;
 	u32 i, nr = 0;

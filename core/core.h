@@ -65,7 +65,7 @@ struct vbh_guest {
 	u8 rules[VBH_NR_VIOLATIONS];
 	struct vbh_facts facts;
 	struct patch_state patch;
-	struct module_state module;
+	struct listed_state module;
 	bool has_key;
 	u8 key_hash[VBH_HASH_LEN];
 	u32 wrong_keys;

@@ -161,6 +161,7 @@ void event_commit(struct vbh_vcpu *vcpu, struct vbh_event *ev)
 		if (ev->kind != VBH_KIND_PATCH)
 			log->lost++;
 		show(guest);
+		host_event(guest, ev);
 		return;
 	}
 	describe_task(vcpu, ev);
@@ -174,6 +175,7 @@ void event_commit(struct vbh_vcpu *vcpu, struct vbh_event *ev)
 		log->crowd++;
 	log->head++;
 	show(guest);
+	host_event(guest, ev);
 }
 
 void event_patch(struct vbh_vcpu *vcpu, struct vbh_event *ev)

@@ -16,7 +16,7 @@ void guest_init(struct vbh_guest *guest, struct region *table)
 	for (i = 0; i < VBH_NR_VIOLATIONS; i++)
 		guest->rules[i] = VBH_RULE_DENY;
 	patch_init(&guest->patch);
-	module_init(&guest->module);
+	listed_init(&guest->module);
 }
 
 /* Has the guest itself this right on every page of the buffer? */

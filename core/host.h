@@ -94,6 +94,9 @@ u64 host_tsc_hz(struct vbh_guest *guest);
 void host_status(struct vbh_guest *guest, struct vbh_status *status);
 int host_stats(struct vbh_guest *guest, u32 cpu, struct vbh_stats *stats);
 
+/* ev has been recorded, or was lost: a copy for whoever watches from outside. */
+void host_event(struct vbh_guest *guest, const struct vbh_event *ev);
+
 /* Stop the whole machine (the whole VM) because of ev. May return; the guest must not run on. */
 void host_panic(struct vbh_guest *guest, const struct vbh_event *ev);
 

@@ -10,7 +10,7 @@
 #define SLICE_RUNS	32u		/* runs of pages given back in one call */
 #define SLICE_SITES	256u		/* sites looked at in one call */
 
-static struct known_module *known(const struct module_state *m, u32 tag)
+static struct known_module *known(const struct listed_state *m, u32 tag)
 {
 	u32 i = vec_upto(&m->modules, tag);
 	struct known_module *k = i ? vec_at(&m->modules, i - 1) : NULL;
@@ -18,7 +18,7 @@ static struct known_module *known(const struct module_state *m, u32 tag)
 	return k && k->tag == tag ? k : NULL;
 }
 
-bool module_counts(const struct module_state *m, u32 tag)
+bool module_counts(const struct listed_state *m, u32 tag)
 {
 	const struct known_module *k = known(m, tag);
 
@@ -99,7 +99,7 @@ static bool part_free(const struct vbh_guest *guest, const struct part *part)
 
 static s64 begin(struct vbh_guest *guest, u32 tag, u64 gpa, u64 len)
 {
-	struct module_state *m = &guest->module;
+	struct listed_state *m = &guest->module;
 	struct module_check *c = &m->check;
 	struct known_module k = { 0 };
 	struct vbh_module ask;
@@ -210,7 +210,7 @@ static s64 feed(struct vbh_vcpu *vcpu, u64 gpa, u64 len)
 }
 
 /* Everything there was in the description, and all of the module, has been hashed? */
-static bool is_listed(struct module_state *m)
+static bool is_listed(struct listed_state *m)
 {
 	struct module_check *c = &m->check;
 	const struct vbh_layout *l = &c->ask.layout;
@@ -223,7 +223,7 @@ static bool is_listed(struct module_state *m)
 
 static s64 accept(struct vbh_guest *guest, struct known_module *k)
 {
-	struct module_state *m = &guest->module;
+	struct listed_state *m = &guest->module;
 	u32 i;
 
 	for (i = 0; i < m->check.exports.nr; i++)
@@ -266,7 +266,7 @@ static int check_sites(struct vbh_vcpu *vcpu, const struct known_module *k, u64 
  */
 static s64 end(struct vbh_vcpu *vcpu)
 {
-	struct module_state *m = &vcpu->guest->module;
+	struct listed_state *m = &vcpu->guest->module;
 	struct module_check *c = &m->check;
 	struct module_refusal why = { .why = VBH_MODULE_NOT_LISTED };
 	struct known_module *k = known(m, c->ask.tag);
@@ -357,7 +357,7 @@ static bool drop_regions(struct vbh_guest *guest, u32 tag)
 
 static s64 gone(struct vbh_guest *guest, u32 tag)
 {
-	struct module_state *m = &guest->module;
+	struct listed_state *m = &guest->module;
 	struct known_module *k = known(m, tag);
 
 	if (!k)

@@ -52,21 +52,21 @@ struct module_check {
 	bool listed;		/* the digest was found in the catalogue */
 };
 
-struct module_state {
+struct listed_state {
 	struct vec catalogue;	/* u8[VBH_HASH_LEN] */
 	struct vec symbols;	/* struct symbol */
 	struct vec modules;	/* struct known_module */
 	struct module_check check;
 };
 
-void module_init(struct module_state *m);
+void listed_init(struct listed_state *m);
 /* May anything in the text with this tag be called or patched? */
-bool module_counts(const struct module_state *m, u32 tag);
+bool module_counts(const struct listed_state *m, u32 tag);
 /* The symbols with this tag go. */
-void module_drop_symbols(struct module_state *m, u32 tag);
+void module_drop_symbols(struct listed_state *m, u32 tag);
 /* The value of a name in *value, if anybody who is trusted exports it. */
-bool symbol_find(const struct module_state *m, u64 hash, u64 *value);
-bool catalogue_has(const struct module_state *m, const u8 digest[VBH_HASH_LEN]);
+bool symbol_find(const struct listed_state *m, u64 hash, u64 *value);
+bool catalogue_has(const struct listed_state *m, const u8 digest[VBH_HASH_LEN]);
 
 /* A refusal, which becomes an event. */
 struct module_refusal {

@@ -38,7 +38,9 @@ struct vbh_vcpu;
 			 (1ull << 21))	/* AIBRSE */
 #define PIN_DTR_BITS	((1u << VBH_NR_DTR) - 1)
 
+#ifndef MSR_EFER
 #define MSR_EFER	0xc0000080u
+#endif
 
 struct pin_msr {
 	u32 msr;

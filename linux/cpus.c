@@ -123,7 +123,7 @@ static int reboot_event(struct notifier_block *nb, unsigned long event,
 	    strcmp(command, "kexec reboot"))
 		return NOTIFY_DONE;
 	mutex_lock(&vbh_mutex);
-	if (vbh_mode == VBH_NATIVE && vbh_stop())
+	if (vbh_mode != VBH_OFF && vbh_stop())
 		pr_crit("kexec while VBH can't be stopped: the next kernel will not get far\n");
 	mutex_unlock(&vbh_mutex);
 	return NOTIFY_OK;

@@ -13,6 +13,7 @@
 /* One at a time: start, stop, seal, unlock, and modules that come and go. */
 DEFINE_MUTEX(vbh_mutex);
 enum vbh_mode vbh_mode;
+static bool can_stop;		/* enlightened: VBH_FEAT_STOP */
 
 int vbh_fail(struct vbh_why *why, int err, const char *fmt, ...)
 {
@@ -72,18 +73,56 @@ static int enter_enlightened(u32 leaf, struct vbh_why *why)
 
 	if (err)
 		return err;
+	if (!cpuid_eax(leaf + 3))
+		return vbh_fail(why, -ENODEV,
+				"the hypervisor knows VBH, but its processor can't protect this machine");
+	can_stop = cpuid_ebx(leaf + 1) & VBH_FEAT_STOP;
 	pr_info("VBH is offered by this machine's hypervisor\n");
 	set_mode(VBH_ENLIGHTENED);
 	cpus_set_active(true);
 	return 0;
 }
 
+/* Nobody protects us any more. */
+static void forget(void)
+{
+	modules_stop();
+	kprobes_rearm();
+	set_mode(VBH_OFF);
+	module_put(THIS_MODULE);
+}
+
+static int stop_native(void)
+{
+	int err = launch_stop();
+
+	if (!err)
+		forget();
+	return err;
+}
+
+/* One call is for all CPUs. */
+static int stop_enlightened(void)
+{
+	long err = -EOPNOTSUPP;
+
+	if (can_stop)
+		err = vbh_hypercall(VBH_HC_STOP, 0, 0, 0, 0);
+	if (err)
+		return err;
+	cpus_set_active(false);
+	forget();
+	return 0;
+}
+
 /*
- * What a KVM has been given (ring, pins) stays given; its regions can be taken
- * back. The module then stays loaded, as owner of the ring.
+ * A hypervisor that does not stop keeps what it has been given (ring, pins); its
+ * regions can be taken back. The module then stays loaded, as owner of the ring.
  */
 static void leave_enlightened(void)
 {
+	if (!stop_enlightened())
+		return;
 	modules_undo();
 	vbh_hypercall(VBH_HC_REGION_DEL, REGION_TAG_KERNEL, 0, 0, 0);
 	cpus_set_active(false);
@@ -92,17 +131,9 @@ static void leave_enlightened(void)
 		module_put(THIS_MODULE);
 }
 
-static int stop_native(void)
+bool vbh_keeps_ring(void)
 {
-	int err = launch_stop();
-
-	if (err)
-		return err;
-	modules_stop();
-	kprobes_rearm();
-	set_mode(VBH_OFF);
-	module_put(THIS_MODULE);
-	return 0;
+	return vbh_mode == VBH_ENLIGHTENED && !can_stop;
 }
 
 /* Take back whatever there is by now, and the reference with it. */
@@ -157,7 +188,7 @@ int vbh_stop(void)
 	case VBH_NATIVE:
 		return stop_native();
 	case VBH_ENLIGHTENED:
-		return -EOPNOTSUPP;
+		return stop_enlightened();
 	default:
 		return -ENODEV;
 	}

@@ -139,11 +139,11 @@ static int apply_ring(const struct vbh_policy *p, struct vbh_why *why)
 	int err;
 
 	if (ring_donated())
-		return 0;	/* under KVM, by an earlier start */
+		return 0;	/* by an earlier start */
 	err = ring_create(records, why);
 	if (err)
 		return err;
-	err = ring_donate(vbh_mode == VBH_ENLIGHTENED);
+	err = ring_donate(vbh_keeps_ring());
 	if (err)
 		return vbh_fail(why, err, "event ring of %u records: %d",
 				records, err);

@@ -45,6 +45,8 @@ int vbh_stop(void);
 int vbh_seal(void);
 int vbh_unlock(const void *key, u32 len);
 u32 vbh_state(void);			/* enum vbh_state, or 0; may sleep */
+/* Does the hypervisor keep the ring for good, because it can't be stopped? */
+bool vbh_keeps_ring(void);
 
 /* facts.c: what the kernel says of itself. */
 
@@ -199,7 +201,7 @@ struct ring_reader {
 
 /* Allocate a ring of that many records in place of the last. Locked. */
 int ring_create(u32 records, struct vbh_why *why);
-/* Give it to the hypervisor. A ring that KVM has got stays for good. */
+/* Give it to the hypervisor. One that it keeps stays for good. */
 int ring_donate(bool for_good);
 bool ring_donated(void);
 void ring_free(void);

@@ -21,6 +21,7 @@ struct query {
 	uint64_t since;
 	uint64_t last;		/* how many of the newest; 0: all */
 	uint32_t kind;		/* UINT32_MAX: any */
+	uint64_t vm;		/* on a KVM host; 0: all */
 };
 
 struct reader {
@@ -29,6 +30,7 @@ struct reader {
 	struct vbh_info info;
 	struct vbh_chain chain;
 	bool broken;		/* the chain; chain.bad_seq says where */
+	bool host;		/* records of VMs, which have no chain here */
 	struct vbh_event *kept;	/* of --lines: a ring of q.last */
 	bool keeping;		/* records go there, not yet to the output */
 	uint64_t nr_kept;
@@ -61,20 +63,30 @@ static const char *time_text(const struct reader *r, const struct vbh_event *ev,
 	return buf;
 }
 
-/* A name that a task gave itself: no control characters reach the terminal. */
-static const char *comm_text(const struct vbh_event *ev, char *buf, size_t len)
+/* A name that somebody gave itself: no control characters reach the terminal. */
+static const char *clean(const char *name, size_t size, int32_t pid, char *buf, size_t len)
 {
-	char comm[sizeof(ev->comm) + 1];
+	char comm[17];
 
-	if (!(ev->flags & VBH_EVENT_F_TASK))
-		return strncpy(buf, "-", len);
-	memcpy(comm, ev->comm, sizeof(ev->comm));
-	comm[sizeof(ev->comm)] = '\0';
+	memcpy(comm, name, size);
+	comm[size] = '\0';
 	for (char *p = comm; *p; p++)
 		if (*p < ' ' || *p > '~')
 			*p = '?';
-	snprintf(buf, len, "%s[%d]", comm, ev->pid);
+	snprintf(buf, len, "%s[%d]", comm, pid);
 	return buf;
+}
+
+static const char *comm_text(const struct vbh_event *ev, char *buf, size_t len)
+{
+	if (!(ev->flags & VBH_EVENT_F_TASK))
+		return strncpy(buf, "-", len);
+	return clean(ev->comm, sizeof(ev->comm), ev->pid, buf, len);
+}
+
+static const char *vmm_text(const struct vbh_event *ev, char *buf, size_t len)
+{
+	return clean(ev->vmm_comm, sizeof(ev->vmm_comm), ev->vmm_pid, buf, len);
 }
 
 static size_t insn_len(const struct vbh_event *ev)
@@ -115,6 +127,12 @@ static json_t *json_event(const struct reader *r, const struct vbh_event *ev)
 	json_object_set_new(j, "tsc", json_integer((json_int_t)ev->tsc));
 	json_object_set_new(j, "cpu", json_integer(ev->cpu));
 	json_object_set_new(j, "vm", json_integer(ev->vm));
+	if (ev->vm) {
+		*strrchr(vmm_text(ev, who, sizeof(who)), '[') = '\0';
+		json_object_set_new(j, "vmm_comm", json_string(who));
+		json_object_set_new(j, "vmm_pid", json_integer(ev->vmm_pid));
+		json_object_set_new(j, "vm_seq", json_integer((json_int_t)ev->vm_seq));
+	}
 	json_object_set_new(j, "kind", json_name(VBH_NAMES_KIND, ev->kind));
 	json_object_set_new(j, "rule", ev->rule ? json_name(VBH_NAMES_RULE, ev->rule) :
 			    json_null());
@@ -123,7 +141,7 @@ static json_t *json_event(const struct reader *r, const struct vbh_event *ev)
 	json_object_set_new(j, "flags", flags);
 	json_object_set_new(j, "detail", json_integer(ev->detail));
 	json_object_set_new(j, "rip", json_hex(ev->rip));
-	json_object_set_new(j, "symbol", !ev->cpl && symbol_find(ev->rip, where, sizeof(where)) ?
+	json_object_set_new(j, "symbol", !ev->vm && !ev->cpl && symbol_find(ev->rip, where, sizeof(where)) ?
 			    json_string(where) : json_null());
 	json_object_set_new(j, "cpl", json_integer(ev->cpl));
 	json_object_set_new(j, "gpa", (ev->flags & VBH_EVENT_F_GPA) ? json_hex(ev->gpa) :
@@ -139,10 +157,10 @@ static json_t *json_event(const struct reader *r, const struct vbh_event *ev)
 	if (task)
 		*strrchr(comm_text(ev, who, sizeof(who)), '[') = '\0';
 	json_object_set_new(j, "comm", task ? json_string(who) : json_null());
-	if (ev->kind == VBH_KIND_MODULE)
+	if (!ev->vm && ev->kind == VBH_KIND_MODULE)
 		json_object_set_new(j, "module", json_sprintf("%.*s", (int)sizeof(ev->module),
 							      ev->module));
-	else
+	else if (!ev->vm)
 		json_object_set_new(j, "stack", json_stack(ev));
 	json_object_set_new(j, "lost", json_integer((json_int_t)ev->lost));
 	json_object_set_new(j, "hash", json_hex_bytes(ev->hash, sizeof(ev->hash)));
@@ -188,10 +206,15 @@ static void print_line(struct reader *r, const struct vbh_event *ev)
 	       name_or_number(VBH_NAMES_ACTION, ev->action, action, sizeof(action)),
 	       colour(COLOUR_NONE),
 	       name_or_number(VBH_NAMES_KIND, ev->kind, kind, sizeof(kind)), what);
-	if (ev->rip)
+	/* The symbols of a VM are not this kernel's. */
+	if (ev->rip && ev->vm)
+		printf(" at 0x%llx", ev->rip);
+	else if (ev->rip)
 		printf(" at %s", symbol_at(ev->rip, where, sizeof(where)));
 	if (ev->flags & VBH_EVENT_F_TASK)
 		printf(" by %s", comm_text(ev, who, sizeof(who)));
+	if (ev->vm)
+		printf(" in VM %u, %s", ev->vm, vmm_text(ev, who, sizeof(who)));
 	putchar('\n');
 }
 
@@ -210,7 +233,10 @@ static void print_full(struct reader *r, const struct vbh_event *ev)
 	printf("%sevent %llu%s\n", colour(COLOUR_BOLD), ev->seq, colour(COLOUR_NONE));
 	describe_event(ev, what, sizeof(what));
 	printf("  time     %s (tsc %llu)\n", time_text(r, ev, when, sizeof(when)), ev->tsc);
-	printf("  cpu      %u, vm %u\n", ev->cpu, ev->vm);
+	printf("  cpu      %u\n", ev->cpu);
+	if (ev->vm)
+		printf("  vm       %u, %s, its event %llu\n", ev->vm,
+		       vmm_text(ev, who, sizeof(who)), ev->vm_seq);
 	printf("  what     %s\n", what);
 	printf("  kind     %s, detail 0x%x\n",
 	       name_or_number(VBH_NAMES_KIND, ev->kind, name, sizeof(name)), ev->detail);
@@ -219,8 +245,8 @@ static void print_full(struct reader *r, const struct vbh_event *ev)
 	printf("  action   %s%s%s\n", colour(action_colour(ev)),
 	       name_or_number(VBH_NAMES_ACTION, ev->action, name, sizeof(name)),
 	       colour(COLOUR_NONE));
-	printf("  rip      0x%llx%s, ring %u\n", ev->rip, named(ev->rip, where, sizeof(where)),
-	       ev->cpl);
+	printf("  rip      0x%llx%s, ring %u\n", ev->rip,
+	       ev->vm ? "" : named(ev->rip, where, sizeof(where)), ev->cpl);
 	printf("  insn     ");
 	for (size_t i = 0; i < len; i++)
 		printf("%02x ", ev->insn[i]);
@@ -234,7 +260,7 @@ static void print_full(struct reader *r, const struct vbh_event *ev)
 		printf("  old      0x%llx\n  new      0x%llx (%u bytes)\n", ev->old_value,
 		       ev->new_value, ev->width);
 	printf("  task     %s\n", comm_text(ev, who, sizeof(who)));
-	for (size_t i = 0; i < VBH_EVENT_STACK && ev->stack[i]; i++)
+	for (size_t i = 0; !ev->vm && i < VBH_EVENT_STACK && ev->stack[i]; i++)
 		printf("  %-8s %s\n", i ? "" : "stack",
 		       symbol_at(stack_address(ev, i), where, sizeof(where)));
 	printf("  cr3      0x%llx\n  lost     %llu\n  hash     ", ev->cr3, ev->lost);
@@ -257,9 +283,10 @@ static void print_event(struct reader *r, const struct vbh_event *ev)
 static void take(struct reader *r, const struct vbh_event *ev)
 {
 	r->next_seq = ev->seq + 1;
-	if (r->q.verify && !r->broken && vbh_events_verify(&r->chain, ev, 1))
+	r->host |= ev->vm;
+	if (r->q.verify && !ev->vm && !r->broken && vbh_events_verify(&r->chain, ev, 1))
 		r->broken = true;
-	if (ev->seq < r->q.since || (r->q.kind != UINT32_MAX && ev->kind != r->q.kind))
+	if (ev->seq < r->q.since || (r->q.vm && ev->vm != r->q.vm) || (r->q.kind != UINT32_MAX && ev->kind != r->q.kind))
 		return;
 	if (r->keeping && r->q.last)
 		r->kept[r->nr_kept++ % r->q.last] = *ev;
@@ -338,6 +365,8 @@ static int report_chain(const struct reader *r)
 	const struct vbh_chain *c = &r->chain;
 	char buf[32];
 
+	if (r->host)
+		return complain(EXIT_FAILED, "these are the events of VMs: the chain of hashes is each VM's own, and can be checked in it");
 	if (r->broken)
 		return complain(EXIT_CHAIN, "the hash chain is broken at event %" PRIu64 ": it was changed, or one before it is missing",
 				c->bad_seq);
@@ -380,7 +409,7 @@ static int parse_options(int argc, char **argv, struct query *q)
 		{ "follow", 0, NULL, 'f' }, { "verbose", 0, NULL, 'v' },
 		{ "lines", 1, NULL, 'n' }, { "since", 1, NULL, 's' },
 		{ "kind", 1, NULL, 'k' }, { "verify", 0, NULL, 'V' },
-		{ "ack", 0, NULL, 'A' }, { "json", 0, NULL, 'j' }, { 0 }
+		{ "ack", 0, NULL, 'A' }, { "vm", 1, NULL, 'M' }, { "json", 0, NULL, 'j' }, { 0 }
 	};
 	int c;
 
@@ -395,6 +424,9 @@ static int parse_options(int argc, char **argv, struct query *q)
 			return usage("-n %s: not a number from 1 to %u", optarg, EVENTS_MAX);
 		if (c == 's' && !parse_number(optarg, INT64_MAX, &q->since))
 			return usage("--since %s: not the number of an event", optarg);
+		if (c == 'M' && strcmp(optarg, "all") &&
+		    (!parse_number(optarg, UINT32_MAX, &q->vm) || !q->vm))
+			return usage("--vm %s: not 'all' or the number of a VM", optarg);
 		if (c == 'k' && vbh_value(VBH_NAMES_KIND, optarg, &q->kind))
 			return usage("--kind %s: no such kind (see vbhctl(8))", optarg);
 	}

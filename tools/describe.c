@@ -237,7 +237,8 @@ static void internal(struct line *l, const struct vbh_event *ev)
 
 static void module(struct line *l, const struct vbh_event *ev)
 {
-	put(l, "module %.*s: ", (int)sizeof(ev->module), ev->module);
+	if (!ev->vm)
+		put(l, "module %.*s: ", (int)sizeof(ev->module), ev->module);
 	switch (ev->detail) {
 	case VBH_MODULE_NOT_LISTED:
 		put(l, "the catalogue has none with these bytes");

@@ -25,7 +25,7 @@ const struct command commands[] = {
 	  "give the processors back; a sealed VBH takes its key", cmd_stop },
 	{ "status", "", "what runs, and what it protects", cmd_status },
 	{ "seal", "", "from now on everything only tightens", cmd_seal },
-	{ "events", "[-f] [-v] [-n N] [--since SEQ] [--kind KIND] [--verify] [--ack]",
+	{ "events", "[-f] [-v] [-n N] [--since SEQ] [--kind KIND] [--vm all|N] [--verify] [--ack]",
 	  "what was tried, and what was done about it", cmd_events },
 	{ "stats", "[-a] [--cpu N]", "VM exits by reason and CPU", cmd_stats },
 	{ "policy", "show|check [FILE]",

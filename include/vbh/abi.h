@@ -26,7 +26,8 @@
  * CPUID. The guest looks at each base from 0x40000000 to 0x4000ff00 in steps of
  * 0x100 for the signature in EBX, ECX, EDX, as it does for any hypervisor.
  *   base+0: EAX highest leaf; EBX, ECX, EDX the signature.
- *   base+1: EAX VBH_ABI_VERSION; EBX VBH_FEAT_*; ECX enum vbh_body; EDX 0.
+ *   base+1: EAX VBH_ABI_VERSION; EBX VBH_FEAT_*; ECX enum vbh_body; EDX 0, or
+ *           under KVM VBH_CPUID_BEGUN if the guest has made a call.
  *   base+2: bits that can be pinned: EAX CR0, EBX CR4, ECX EFER, EDX the
  *           descriptor-table registers, 1 << enum vbh_dtr.
  *   base+3: limits: EAX regions, EBX MSR pins, ECX event records, EDX CPUs.
@@ -39,6 +40,7 @@
 #define VBH_CPUID_SIG_ECX	0x42564842u	/* "BHVB" */
 #define VBH_CPUID_SIG_EDX	0x48425648u	/* "HVBH" */
 #define VBH_CPUID_LEAVES	4u
+#define VBH_CPUID_BEGUN		(1u << 0)
 
 #define VBH_FEAT_EXEC_SPLIT	(1u << 0)	/* X for kernel and for user apart (MBEC, GMET) */
 #define VBH_FEAT_EXEC_ONLY	(1u << 1)	/* X without R can be expressed */
@@ -66,6 +68,7 @@ enum vbh_dtr {
  */
 #define VBH_HC_BASE		0x56424800u
 #define VBH_HC(n)		(VBH_HC_BASE + (n))
+#define VBH_HC_RANGE		0x100u		/* these many are VBH's, also where not in use */
 
 /* VBH_HC_STATUS(gpa of struct vbh_status, len): fill it. */
 #define VBH_HC_STATUS		VBH_HC(0)
@@ -119,9 +122,10 @@ enum vbh_dtr {
  */
 #define VBH_HC_UNLOCK		VBH_HC(11)
 /*
- * VBH_HC_STOP(): this CPU leaves guest mode and returns from the call natively,
- * with 0. Before the seal, or after an UNLOCK; else -EPERM. The caller runs it
- * on every CPU. Bare metal only.
+ * VBH_HC_STOP(): before the seal, or after an UNLOCK; else -EPERM. On bare metal
+ * this CPU leaves guest mode and returns from the call natively, with 0: the
+ * caller runs it on every CPU. Under KVM one call ends it for all of them, with
+ * all that was asked for. -ENOSYS without VBH_FEAT_STOP.
  */
 #define VBH_HC_STOP		VBH_HC(12)
 /*
@@ -508,6 +512,12 @@ struct vbh_event {
 		 */
 		__u32 stack[VBH_EVENT_STACK];
 		char module[VBH_MODULE_NAME];	/* VBH_KIND_MODULE: which, as it says */
+		/* On a KVM host, where vm is not 0, in place of both: */
+		struct {
+			__u64 vm_seq;		/* seq in the VM's own ring, 0 if it is not there */
+			__s32 vmm_pid;		/* the VM's process, */
+			char vmm_comm[16];	/* and its name */
+		};
 	};
 };
 

@@ -181,7 +181,7 @@ static void a_step(struct input *in)
 static void check_tables(void)
 {
 	struct patch_state *p = &body->guest.patch;
-	struct module_state *m = &body->guest.module;
+	struct listed_state *m = &body->guest.module;
 	const struct vec *const v[] = {
 		&p->texts, &p->mcount, &p->jumps, &p->calls, &p->entries,
 		&m->symbols, &m->modules, &m->catalogue,

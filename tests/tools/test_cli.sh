@@ -74,7 +74,7 @@ usage_errors() {
 	for args in "start extra" "stop extra" "status extra" "seal extra" "seal --force" \
 		"events extra" "events -x" "events -n" "events -n 0" "events -n -1" \
 		"events -n 1x" "events --since x" "events --kind nonsense" "events --ack -n 3" \
-		"events --ack --kind cr" "stats extra" "stats --cpu" "stats --cpu x" \
+		"events --ack --kind cr" "events --vm" "events --vm 0" "events --vm x" "stats extra" "stats --cpu" "stats --cpu x" \
 		"stats --cpu 4294967296" "policy" "policy frob" "policy show a b" "key" \
 		"key generate" "key hash a b" "key frob a" "start --policy" "start --bad" \
 		"stop --key" "smc" "smc frob" "smc diff extra" "smc diff --by key" "smc report --by age" \

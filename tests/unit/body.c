@@ -182,6 +182,13 @@ int host_stats(struct vbh_guest *guest, u32 cpu, struct vbh_stats *stats)
 	return 0;
 }
 
+void host_event(struct vbh_guest *guest, const struct vbh_event *ev)
+{
+	(void)guest;
+	body->told = *ev;
+	body->nr_told++;
+}
+
 void host_panic(struct vbh_guest *guest, const struct vbh_event *ev)
 {
 	(void)guest;

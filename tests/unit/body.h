@@ -63,6 +63,8 @@ struct body {
 	void *page[BODY_ALLOC];		/* what host_alloc_page() gave */
 	u32 nr_pages;
 	u32 max_pages;		/* how many there are */
+	struct vbh_event told;	/* of host_event() */
+	u32 nr_told;
 	u32 panics;
 	struct vbh_event panic_event;
 };

@@ -77,6 +77,17 @@ static void records_before_a_ring_are_counted_as_lost(void **state)
 	assert_int_equal(last_event()->lost, 2);
 }
 
+static void who_watches_from_outside_is_told_of_every_event(void **state)
+{
+	(void)state;
+	commit(0);
+	assert_int_equal(body->nr_told, 1);
+	body_ring(2);
+	commit(0);
+	assert_int_equal(body->nr_told, 2);
+	assert_memory_equal(&body->told, last_event(), sizeof(body->told));
+}
+
 static void a_record_says_who_and_where(void **state)
 {
 	static const u8 code[] = { 0x0f, 0x30 };
@@ -377,6 +388,7 @@ int main(void)
 		T(a_bad_ring_is_refused),
 		T(a_ring_without_memory_for_tables_can_be_tried_again),
 		T(records_before_a_ring_are_counted_as_lost),
+		T(who_watches_from_outside_is_told_of_every_event),
 		T(a_record_says_who_and_where),
 		T(an_instruction_that_can_not_be_read_leaves_its_record_without),
 		T(a_record_names_the_task),

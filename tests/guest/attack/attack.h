@@ -72,8 +72,13 @@ extern const struct attack patch_attacks[], table_attacks[], module_attacks[];
 
 /* The kernel's address of a symbol that is not exported, or 0. */
 unsigned long attack_symbol(const char *name);
-/* Is VBH running on this CPU? By its CPUID leaf. */
-bool attack_vbh(void);
+/* Which VBH protects this kernel (enum vbh_body), or 0? By its CPUID leaf. */
+u32 attack_body(void);
+static inline bool attack_vbh(void)
+{
+	return attack_body();
+}
+
 /* A CPU other than this one, or -1. */
 int attack_other_cpu(void);
 

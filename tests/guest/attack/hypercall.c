@@ -126,6 +126,10 @@ void attack_hypercall(struct attempt *t)
 		attempt_unavailable(t, "there is nobody to call");
 		return;
 	}
+	if (attack_body() == VBH_BODY_KVM && bad->nr - VBH_HC_BASE >= VBH_HC_RANGE) {
+		attempt_unavailable(t, "the number is KVM's own to answer");
+		return;
+	}
 	page = (u64 *)get_zeroed_page(GFP_KERNEL);
 	if (!page) {
 		attempt_unavailable(t, "no memory");

@@ -44,6 +44,10 @@ static const struct given *find_given(void)
 static bool prey_find(struct attempt *t, struct prey *prey)
 {
 	memset(prey, 0, sizeof(*prey));
+	if (attack_body() == VBH_BODY_KVM) {
+		attempt_unavailable(t, "KVM's memory is not in its guest's");
+		return false;
+	}
 	if (attack_vbh()) {
 		prey->given = find_given();
 		if (!prey->given || !pfn_valid(page_to_pfn(prey->given->chunk[0]))) {

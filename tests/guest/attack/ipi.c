@@ -7,18 +7,21 @@
 #include <asm/apic.h>
 #include <asm/apicdef.h>
 #include <asm/fixmap.h>
+#include <asm/kvm_para.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/irqflags.h>
+#include <linux/kvm_para.h>
 #include <linux/smp.h>
 
 #include "attack.h"
+#include "hypercall.h"
 #include "insn.h"
 
 #define ANSWER_MS	2000
 #define X2APIC_ICR	0x830u
 
-enum form { PHYSICAL, LOGICAL, ALL_BUT_SELF };
+enum form { PHYSICAL, LOGICAL, ALL_BUT_SELF, KVM_CALL };
 
 #define IPI(form, mode)	((form) | (mode) << 8)
 #define IPI_FORM(arg)	((arg) & 0xff)
@@ -88,6 +91,15 @@ static void set_ldr(void *number)
 	WRITE_ONCE(base[APIC_LDR / 4], (u32)(long)number << 24);
 }
 
+/* KVM_HC_SEND_IPI: a bitmap of CPUs from a number on. */
+static int send_by_kvm(u32 icr, u32 dest, u64 *rip)
+{
+	const u64 args[4] = { 1, 0, dest, icr };
+	long ret;
+
+	return try_hypercall(KVM_HC_SEND_IPI, args, &ret, rip);
+}
+
 static void attack_ipi(struct attempt *t)
 {
 	enum form form = IPI_FORM(t->attack->arg);
@@ -102,7 +114,11 @@ static void attack_ipi(struct attempt *t)
 		return;
 	}
 	cpu = choose(form);
-	if (cpu < 0 || x2apic != x2apic_enabled()) {
+	if (form == KVM_CALL && !kvm_para_available()) {
+		attempt_unavailable(t, "there is no KVM below");
+		return;
+	}
+	if (cpu < 0 || (form != KVM_CALL && x2apic != x2apic_enabled())) {
 		attempt_unavailable(t, cpu < 0 ? "there is no other CPU" :
 				    "the APIC is in the other mode");
 		return;
@@ -124,7 +140,10 @@ static void attack_ipi(struct attempt *t)
 		dest = 0;
 	}
 	local_irq_save(flags);
-	vector = send(icr, dest, x2apic, &t->rip);
+	if (form == KVM_CALL)
+		vector = send_by_kvm(icr, dest, &t->rip);
+	else
+		vector = send(icr, dest, x2apic, &t->rip);
 	local_irq_restore(flags);
 
 	/* Only a destination that is one CPU's number is looked up. */
@@ -152,5 +171,7 @@ const struct attack ipi_attacks[] = {
 	  A_IGNORED | A_LAST | A_NO_LOG, IPI(LOGICAL, MODE_INIT) },
 	{ "init-all-but-self", "can send INIT to all other CPUs", attack_ipi,
 	  A_IGNORED | A_LAST | A_NO_LOG, IPI(ALL_BUT_SELF, MODE_INIT) },
+	{ "init-kvm", "can have KVM send INIT to a CPU", attack_ipi, A_IGNORED | A_LAST | A_NO_LOG,
+	  IPI(KVM_CALL, MODE_INIT) },
 	{ }
 };

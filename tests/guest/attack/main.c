@@ -37,16 +37,19 @@ unsigned long attack_symbol(const char *name)
 	return lookup ? lookup(name) : 0;
 }
 
-bool attack_vbh(void)
+u32 attack_body(void)
 {
 	u32 base, a, b, c, d;
 
 	for (base = VBH_CPUID_FIRST; base <= VBH_CPUID_LAST; base += VBH_CPUID_STEP) {
 		cpuid(base, &a, &b, &c, &d);
-		if (b == VBH_CPUID_SIG_EBX && c == VBH_CPUID_SIG_ECX && d == VBH_CPUID_SIG_EDX)
-			return true;
+		if (b != VBH_CPUID_SIG_EBX || c != VBH_CPUID_SIG_ECX || d != VBH_CPUID_SIG_EDX)
+			continue;
+		cpuid(base + 1, &a, &b, &c, &d);
+		/* A KVM offers it before anybody asks. */
+		return c != VBH_BODY_KVM || d & VBH_CPUID_BEGUN ? c : 0;
 	}
-	return false;
+	return 0;
 }
 
 int attack_other_cpu(void)

@@ -5,6 +5,8 @@
 # done before the seal is done before it.
 
 . /rig/lib.sh
+# What the kernel has to say of its processor as it boots is no matter here.
+dmesg -c > /dev/null
 tracing=/sys/kernel/tracing
 schedstats=/proc/sys/kernel/sched_schedstats
 times=20

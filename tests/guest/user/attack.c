@@ -167,7 +167,7 @@ static const char *not_stopped(const struct attack *a, const struct attempt *t)
 	if (!is(t, "faulted"))
 		return a->flags & A_CPU_STOPS && is(t, "ignored") ? NULL : "it did not fault";
 	if (t->vector != (a->flags & A_UD ? 6 : 13))
-		return a->flags & A_CPU_STOPS && (!a->ring3 || ring3_is_svm(a->ring3)) ?
+		return a->flags & A_CPU_STOPS && (!a->ring3 || ring3_may_gp(a->ring3)) ?
 		       NULL : "it was another fault";
 	return NULL;
 }

@@ -50,7 +50,7 @@ struct attempt {
 /* The table of ring3.c: name, what; i from 0; false: no more. */
 bool ring3_attack(unsigned int i, struct attack *a);
 /* With SVM on, #GP is what the processor itself says. */
-bool ring3_is_svm(const struct ring3 *r);
+bool ring3_may_gp(const struct ring3 *r);
 void ring3_run(const struct attack *a, struct attempt *t);
 
 /* The events of an attempt. -1: VBH does not run. */

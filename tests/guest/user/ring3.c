@@ -5,6 +5,7 @@
  * well: with SVM on, the processor checks CPL before anybody could intercept.
  */
 #define _GNU_SOURCE
+#include <cpuid.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -78,9 +79,18 @@ static const struct ring3 table[] = {
 	SVM(vmrun), SVM(vmload), SVM(vmsave), SVM(stgi), SVM(clgi), SVM(skinit), SVM(invlpga),
 };
 
-bool ring3_is_svm(const struct ring3 *r)
+/* A KVM emulates the hypercall of the other vendor, and asks for CPL 0 first. */
+static bool kvm_emulates(void)
 {
-	return r->svm;
+	uint32_t a, b, c, d;
+
+	__cpuid(0x40000000, a, b, c, d);
+	return !memcmp(&b, "KVMK", 4) && !memcmp(&c, "VMKV", 4);
+}
+
+bool ring3_may_gp(const struct ring3 *r)
+{
+	return r->svm || (r->hypercall && kvm_emulates());
 }
 
 bool ring3_attack(unsigned int i, struct attack *a)

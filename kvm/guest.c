@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Life of a VM with VBH: it is offered when the VM is made, begins with the
+ * guest's first hypercall, and ends with a reset by user space, with the guest's
+ * own STOP where that is allowed, or with the VM. INIT, real mode, SMM and kexec
+ * end nothing.
+ */
+#include <linux/module.h>
+#include <linux/slab.h>
+#include "body.h"
+#include "../cpuid.h"
+#include "../x86.h"
+
+static bool __read_mostly vbh;
+module_param(vbh, bool, 0444);
+MODULE_PARM_DESC(vbh, "offer VBH to every VM, also if its user space does not ask for it");
+
+DEFINE_STATIC_KEY_FALSE(kvm_vbh_key);
+EXPORT_SYMBOL_GPL(kvm_vbh_key);
+
+static atomic_t next_vm = ATOMIC_INIT(0);
+
+static int offer(struct kvm *kvm)
+{
+	struct kvm_vbh *v;
+	int err;
+
+	if (kvm->arch.vbh)
+		return 0;
+	v = kzalloc(sizeof(*v), GFP_KERNEL_ACCOUNT);
+	if (!v)
+		return -ENOMEM;
+	v->kvm = kvm;
+	v->able = kvm_caps.has_vbh;
+	mutex_init(&v->lock);
+	INIT_LIST_HEAD(&v->pages);
+	v->guest.body = VBH_BODY_KVM;
+	if (v->able) {
+		v->guest.features = VBH_FEAT_HOTPLUG | VBH_FEAT_STOP;
+		v->guest.max_regions = VBH_KVM_REGIONS;
+	}
+	err = vbh_log_open(v);
+	if (err) {
+		kfree(v);
+		return err;
+	}
+	v->number = atomic_inc_return(&next_vm);
+	kvm->arch.vbh = v;
+	static_branch_inc(&kvm_vbh_key);
+	return 0;
+}
+
+/* Nobody runs, and nobody will. */
+static void withdraw(struct kvm *kvm)
+{
+	struct kvm_vbh *v = kvm->arch.vbh;
+
+	if (!v)
+		return;
+	if (v->begun)
+		vbh_log_running(-1);
+	kvfree(rcu_dereference_protected(v->view, true));
+	vbh_pages_free(v);
+	kvfree(v->spare);
+	kvfree(v->table);
+	vbh_log_close(v);
+	kfree(v);
+	kvm->arch.vbh = NULL;
+	static_branch_dec(&kvm_vbh_key);
+}
+
+int kvm_vbh_init_vm(struct kvm *kvm)
+{
+	return vbh ? offer(kvm) : 0;
+}
+
+void kvm_vbh_destroy_vm(struct kvm *kvm)
+{
+	withdraw(kvm);
+}
+
+int kvm_vbh_enable_cap(struct kvm *kvm, u64 flags)
+{
+	bool on = flags & KVM_X86_VBH_ENABLE, off = flags & KVM_X86_VBH_DISABLE;
+	int err = 0;
+
+	if (on == off || (flags & ~(KVM_X86_VBH_ENABLE | KVM_X86_VBH_EXIT |
+				    KVM_X86_VBH_DISABLE)))
+		return -EINVAL;
+	if (on && !kvm_caps.has_vbh)
+		return -EOPNOTSUPP;
+	mutex_lock(&kvm->lock);
+	if (kvm->created_vcpus) {
+		err = -EBUSY;
+	} else if (off) {
+		withdraw(kvm);
+	} else {
+		err = offer(kvm);
+		if (!err)
+			kvm->arch.vbh->tell = flags & KVM_X86_VBH_EXIT;
+	}
+	mutex_unlock(&kvm->lock);
+	return err;
+}
+
+/* One that is not the boot processor is on its way up until it is seen to run. */
+int kvm_vbh_vcpu_create(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vbh *v = vcpu->kvm->arch.vbh;
+	struct kvm_vbh_vcpu *vv;
+
+	if (!v)
+		return 0;
+	vv = kzalloc(sizeof(*vv), GFP_KERNEL_ACCOUNT);
+	if (!vv)
+		return -ENOMEM;
+	vv->vcpu = vcpu;
+	vcpu_init(&vv->core, &v->guest, vcpu->vcpu_idx);
+	if (!kvm_vcpu_is_reset_bsp(vcpu)) {
+		vv->core.run = VCPU_PARKED;
+		vv->core.resetting = true;
+	}
+	vcpu->arch.vbh = vv;
+	kvm_make_request(KVM_REQ_VBH, vcpu);
+	return 0;
+}
+
+void kvm_vbh_vcpu_destroy(struct kvm_vcpu *vcpu)
+{
+	kfree(vcpu->arch.vbh);
+	vcpu->arch.vbh = NULL;
+}
+
+/* After an INIT the vendor's intercepts are those of a new vCPU. */
+void kvm_vbh_vcpu_reset(struct kvm_vcpu *vcpu, bool init_event)
+{
+	struct kvm_vbh_vcpu *vv = vcpu->arch.vbh;
+
+	if (!init_event)
+		return;
+	vv->smm.in = false;
+	/* No generation is this high before all MSRs are pinned. */
+	vv->pins_seen = ~0u;
+	if (vbh_begun(vcpu->kvm))
+		core_cpu_reset(&vv->core);
+	kvm_make_request(KVM_REQ_VBH, vcpu);
+}
+
+void vbh_request_all(struct kvm_vbh *v)
+{
+	kvm_make_all_cpus_request(v->kvm, KVM_REQ_VBH);
+}
+
+/*
+ * A hypervisor within the guest could run code that no pin reaches, and on its
+ * way back load state that was never checked.
+ */
+static bool nested_in_use(struct kvm *kvm)
+{
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+
+	kvm_for_each_vcpu(i, vcpu, kvm) {
+		if (is_guest_mode(vcpu) || (vcpu->arch.efer & EFER_SVME) ||
+		    (vcpu->arch.cr4 & X86_CR4_VMXE))
+			return true;
+	}
+	return false;
+}
+
+/* Locked. */
+static void begin(struct kvm_vbh *v, struct kvm_vcpu *self)
+{
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+
+	v->guest.cpus = atomic_read(&v->kvm->online_vcpus);
+	v->guest.max_gpa = 1ull << cpuid_maxphyaddr(self);
+	v->guest.sipi_page = v->last_sipi;
+	v->tsc_ratio = self->arch.l1_tsc_scaling_ratio;
+	v->tsc_offset = self->arch.l1_tsc_offset;
+	v->tsc_khz = self->arch.virtual_tsc_khz;
+	/* A call that waited for the lock when it was cleared may have left something. */
+	vbh_forget(v);
+	kvm_for_each_vcpu(i, vcpu, v->kvm) {
+		struct kvm_vbh_vcpu *vv = vcpu->arch.vbh;
+
+		vcpu_init(&vv->core, &v->guest, vcpu->vcpu_idx);
+		if (vcpu->arch.mp_state == KVM_MP_STATE_UNINITIALIZED) {
+			vv->core.run = VCPU_PARKED;
+			vv->core.resetting = true;
+		}
+	}
+	vbh_begun_set(v);
+}
+
+void vbh_begun_set(struct kvm_vbh *v)
+{
+	vbh_log_running(1);
+	/* Who sees it sees all that is written above; pairs with vbh_begin(). */
+	smp_store_release(&v->begun, true);
+	vbh_request_all(v);
+}
+
+int vbh_table_alloc(struct kvm_vbh *v)
+{
+	if (!v->table)
+		v->table = kvcalloc(VBH_KVM_REGIONS, sizeof(*v->table), GFP_KERNEL_ACCOUNT);
+	return v->table ? 0 : -ENOMEM;
+}
+
+int vbh_begin(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vbh *v = vcpu->kvm->arch.vbh;
+	int err;
+
+	if (smp_load_acquire(&v->begun))	/* pairs with begin() */
+		return 0;
+	mutex_lock(&v->lock);
+	err = vbh_table_alloc(v);
+	if (!err && !v->begun) {
+		if (nested_in_use(vcpu->kvm))
+			err = -EBUSY;
+		else
+			begin(v, vcpu);
+	}
+	mutex_unlock(&v->lock);
+	return err;
+}
+
+void vbh_forget(struct kvm_vbh *v)
+{
+	guest_init(&v->guest, v->table);
+	vbh_pages_free(v);
+	vbh_view_drop(v);
+}
+
+void vbh_clear(struct kvm_vbh *v)
+{
+	mutex_lock(&v->lock);
+	if (v->begun) {
+		vbh_windows_flush(v);
+		WRITE_ONCE(v->begun, false);
+		vbh_forget(v);
+		vbh_log_running(-1);
+	}
+	v->halted = false;
+	v->shut_down = false;
+	vbh_request_all(v);
+	mutex_unlock(&v->lock);
+}
+
+void kvm_vbh_shutdown(struct kvm_vcpu *vcpu)
+{
+	WRITE_ONCE(vcpu->kvm->arch.vbh->shut_down, true);
+}
+EXPORT_SYMBOL_GPL(kvm_vbh_shutdown);
+
+/*
+ * A user space that knows nothing of VBH resets the machine by loading the reset
+ * state of each vCPU. It may also load back what it has just read, or a snapshot:
+ * so what counts is that the boot processor is taken out of protected mode, or
+ * comes from a shutdown, where nothing else can follow. A guest that could do
+ * either has no way to load sregs.
+ */
+void kvm_vbh_user_sregs(struct kvm_vcpu *vcpu, const struct kvm_sregs *sregs)
+{
+	struct kvm_vbh *v = vcpu->kvm->arch.vbh;
+	int idx;
+
+	if (!kvm_vcpu_is_reset_bsp(vcpu) || (sregs->cr0 & X86_CR0_PE) ||
+	    (!vbh_begun(vcpu->kvm) && !READ_ONCE(v->halted)) || is_smm(vcpu))
+		return;
+	if (!kvm_read_cr0_bits(vcpu, X86_CR0_PE) && !READ_ONCE(v->shut_down))
+		return;
+	idx = srcu_read_lock(&vcpu->kvm->srcu);
+	vbh_clear(v);
+	srcu_read_unlock(&vcpu->kvm->srcu, idx);
+}
+
+static bool crash(struct kvm_vcpu *vcpu)
+{
+	/* Once more, if user space should run it again. */
+	kvm_make_request(KVM_REQ_VBH, vcpu);
+	vcpu->run->exit_reason = KVM_EXIT_SYSTEM_EVENT;
+	vcpu->run->system_event.type = KVM_SYSTEM_EVENT_CRASH;
+	vcpu->run->system_event.ndata = 0;
+	return true;
+}
+
+bool kvm_vbh_request(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vbh *v = vcpu->kvm->arch.vbh;
+	struct kvm_vbh_vcpu *vv = vcpu->arch.vbh;
+	bool begun = vbh_begun(vcpu->kvm);
+	u32 generation = 0;
+
+	if (READ_ONCE(v->halted))
+		return crash(vcpu);
+	if (begun) {
+		if (xchg(&vv->init_refused, false))
+			vbh_judge_init(vcpu);
+		vcpu_sync(&vv->core);
+		generation = vv->core.pins.generation;
+		vv->flushes++;
+	}
+	if (generation != vv->pins_seen || begun != vv->begun_seen) {
+		vv->pins_seen = generation;
+		vv->begun_seen = begun;
+		static_call_cond(kvm_x86_vbh_update)(vcpu);
+		static_call(kvm_x86_msr_filter_changed)(vcpu);
+	}
+	if (!vv->told)
+		return false;
+	vv->told = false;
+	vcpu->run->exit_reason = KVM_EXIT_VBH;
+	memcpy(vcpu->run->vbh.event, &vv->event, sizeof(vv->event));
+	BUILD_BUG_ON(sizeof(vcpu->run->vbh.event) != sizeof(vv->event));
+	return true;
+}
+
+int kvm_vbh_vm_ioctl(struct kvm *kvm, unsigned int ioctl, void __user *argp)
+{
+	struct kvm_vbh *v = kvm->arch.vbh;
+	int idx, ret;
+
+	if (!v || !v->able)
+		return -ENODEV;
+	idx = srcu_read_lock(&kvm->srcu);
+	switch (ioctl) {
+	case KVM_VBH_GET_STATE:
+		ret = vbh_state_get(v, argp);
+		break;
+	case KVM_VBH_SET_STATE:
+		ret = vbh_state_set(v, argp);
+		break;
+	default:
+		vbh_clear(v);
+		ret = 0;
+	}
+	srcu_read_unlock(&kvm->srcu, idx);
+	return ret;
+}

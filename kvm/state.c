@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a guest has asked for, written out for a migration or a snapshot, and taken
+ * in again. It is opaque to user space and good for the same version of the core
+ * only, which `layout` stands for. Taken in, it is user space's word: what an index,
+ * a length or a count is read from is checked, so that the worst that a wrong block
+ * does is to protect that VM wrongly.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include "body.h"
+#include "core/errno.h"
+
+#define STATE_MAGIC	0x3174617448425600ull
+#define STATE_MAX	(16u << 20)
+
+struct state_head {
+	u64 magic;
+	u32 layout;
+	u32 state;
+	u64 max_gpa;
+	u64 max_wait;			/* ticks until a key is looked at */
+	u32 wrong_keys;
+	u32 next_id;
+	u32 nr_regions;
+	u32 nr_vcpus;
+	u8 sipi_page;
+	u8 has_key;
+	u8 rules[VBH_NR_VIOLATIONS];
+	u8 allow[VBH_NR_PATCHES];
+	u8 key_hash[VBH_HASH_LEN];
+	struct vbh_facts facts;
+	struct vbh_ftrace ftrace;
+	struct event_log log;
+	struct pin_table pins;
+};
+
+struct state_vcpu {
+	u32 id;
+	u8 run;
+	u8 resetting;
+	u64 current_gva;
+	struct pin_vcpu pins;
+};
+
+/* As core/patch_table.c keeps it; what is checked of it is here. */
+struct state_call {
+	u32 addr;
+	u8 kind;
+	u8 len;
+	u8 cond;
+	u8 reserved;
+};
+
+static u32 layout(void)
+{
+	return (VBH_ABI_VERSION ^ sizeof(struct state_head) << 12) + sizeof(struct state_vcpu) +
+	       sizeof(struct region) * 31 + sizeof(struct patch_text) * 61 +
+	       sizeof(struct patch_tramp) * 127;
+}
+
+/* In the order of the block; nr elements follow a u32. */
+static void all_vecs(struct patch_state *p, struct vec *v[6])
+{
+	v[0] = &p->texts;
+	v[1] = &p->mcount;
+	v[2] = &p->jumps;
+	v[3] = &p->calls;
+	v[4] = &p->entries;
+	v[5] = &p->tramps;
+}
+
+/* What does not fit is counted only. */
+struct writer {
+	u8 __user *to;
+	u32 left;
+	u32 total;
+	int err;
+};
+
+static void put(struct writer *w, const void *from, u32 len)
+{
+	w->total += len;
+	if (len > w->left) {
+		w->left = 0;
+		w->err = w->err ?: -E2BIG;
+	} else if (!w->err) {
+		if (copy_to_user(w->to, from, len))
+			w->err = -EFAULT;
+		w->to += len;
+		w->left -= len;
+	}
+}
+
+static int put_head(struct kvm_vbh *v, struct writer *w)
+{
+	const struct vbh_guest *g = &v->guest;
+	u64 now = kvm_scale_tsc(rdtsc(), v->tsc_ratio) + v->tsc_offset;
+	struct state_head *h = kzalloc(sizeof(*h), GFP_KERNEL);
+
+	if (!h)
+		return -ENOMEM;
+	h->magic = STATE_MAGIC;
+	h->layout = layout();
+	h->state = g->state;
+	h->max_gpa = g->max_gpa;
+	h->max_wait = g->next_try > now ? g->next_try - now : 0;
+	h->wrong_keys = g->wrong_keys;
+	h->next_id = g->regions.next_id;
+	h->nr_regions = g->regions.nr;
+	h->nr_vcpus = atomic_read(&v->kvm->online_vcpus);
+	h->sipi_page = g->sipi_page;
+	h->has_key = g->has_key;
+	memcpy(h->rules, g->rules, sizeof(h->rules));
+	memcpy(h->allow, g->patch.allow, sizeof(h->allow));
+	memcpy(h->key_hash, g->key_hash, sizeof(h->key_hash));
+	h->facts = g->facts;
+	h->ftrace = g->patch.ftrace;
+	h->log = g->log;
+	h->pins = g->pins;
+	put(w, h, sizeof(*h));
+	kfree(h);
+	return 0;
+}
+
+static int put_vcpus(struct kvm_vbh *v, struct writer *w)
+{
+	struct state_vcpu *s = kzalloc(sizeof(*s), GFP_KERNEL);
+	u32 i, nr = atomic_read(&v->kvm->online_vcpus);
+
+	if (!s)
+		return -ENOMEM;
+	for (i = 0; i < nr; i++) {
+		const struct vbh_vcpu *core = &kvm_get_vcpu(v->kvm, i)->arch.vbh->core;
+
+		s->id = i;
+		s->run = core->run;
+		s->resetting = core->resetting;
+		s->current_gva = core->current_gva;
+		s->pins = core->pins;
+		put(w, s, sizeof(*s));
+	}
+	kfree(s);
+	return 0;
+}
+
+static int put_all(struct kvm_vbh *v, struct writer *w)
+{
+	struct vec *vecs[6];
+	int err;
+	u32 i, j;
+
+	err = put_head(v, w);
+	if (!err)
+		err = put_vcpus(v, w);
+	if (err)
+		return err;
+	put(w, v->guest.regions.table, v->guest.regions.nr * sizeof(struct region));
+	all_vecs(&v->guest.patch, vecs);
+	for (i = 0; i < ARRAY_SIZE(vecs); i++) {
+		put(w, &vecs[i]->nr, sizeof(vecs[i]->nr));
+		for (j = 0; j < vecs[i]->nr; j++)
+			put(w, vec_at(vecs[i], j), vecs[i]->size);
+	}
+	return w->err;
+}
+
+int vbh_state_get(struct kvm_vbh *v, struct kvm_vbh_state __user *user)
+{
+	struct kvm_vbh_state s;
+	struct writer w = { 0 };
+	int err = 0;
+
+	if (copy_from_user(&s, user, sizeof(s)))
+		return -EFAULT;
+	if (s.flags)
+		return -EINVAL;
+	w.to = u64_to_user_ptr(s.data);
+	w.left = s.len;
+	mutex_lock(&v->lock);
+	if (v->begun)
+		err = put_all(v, &w);
+	mutex_unlock(&v->lock);
+	if (err && err != -E2BIG)
+		return err;
+	s.len = w.total;
+	return copy_to_user(user, &s, sizeof(s)) ? -EFAULT : err;
+}
+
+struct reader {
+	const u8 *at;
+	u32 left;
+};
+
+/* The next len bytes, or NULL. */
+static const void *get(struct reader *r, u64 len)
+{
+	const void *at = r->at;
+
+	if (len > r->left)
+		return NULL;
+	r->at += len;
+	r->left -= len;
+	return at;
+}
+
+static bool rule_ok(u8 rule)
+{
+	return rule >= VBH_RULE_LOG && rule <= VBH_RULE_PANIC;
+}
+
+static bool log_ok(const struct event_log *log)
+{
+	if (log->head < log->tail)
+		return false;
+	if (!log->ring_gpa)
+		return true;
+	return PAGE_ALIGNED(log->ring_gpa) && log->records &&
+	       log->records <= VBH_RING_MAX / sizeof(struct vbh_event) &&
+	       log->head - log->tail <= log->records;
+}
+
+static bool pins_ok(const struct pin_table *t)
+{
+	u32 i;
+
+	if ((t->cr0_mask & ~PIN_CR0_BITS) || (t->cr4_mask & ~PIN_CR4_BITS) ||
+	    (t->efer_mask & ~PIN_EFER_BITS) || (t->dtr_mask & ~PIN_DTR_BITS) ||
+	    t->nr_msrs > VBH_MAX_MSR_PINS)
+		return false;
+	for (i = 0; i < t->nr_msrs; i++) {
+		if (!rule_ok(t->msr[i].rule))
+			return false;
+	}
+	return true;
+}
+
+static bool head_ok(const struct kvm_vbh *v, const struct state_head *h)
+{
+	u32 i;
+
+	for (i = 1; i < VBH_NR_VIOLATIONS; i++) {
+		if (!rule_ok(h->rules[i]))
+			return false;
+	}
+	return h->magic == STATE_MAGIC && h->layout == layout() &&
+	       h->state >= VBH_STATE_OPEN && h->state <= VBH_STATE_UNLOCKED &&
+	       PAGE_ALIGNED(h->max_gpa) && h->max_gpa && h->max_gpa <= 1ull << 52 &&
+	       h->nr_regions <= VBH_KVM_REGIONS &&
+	       h->nr_vcpus <= atomic_read(&v->kvm->online_vcpus) &&
+	       log_ok(&h->log) && pins_ok(&h->pins);
+}
+
+static void take_head(struct kvm_vbh *v, const struct state_head *h)
+{
+	struct vbh_guest *g = &v->guest;
+	struct kvm_vcpu *vcpu = kvm_get_vcpu(v->kvm, 0);
+
+	v->tsc_ratio = vcpu->arch.l1_tsc_scaling_ratio;
+	v->tsc_offset = vcpu->arch.l1_tsc_offset;
+	v->tsc_khz = vcpu->arch.virtual_tsc_khz;
+	g->max_gpa = h->max_gpa;
+	g->cpus = atomic_read(&v->kvm->online_vcpus);
+	g->sipi_page = h->sipi_page;
+	guest_init(g, v->table);
+	g->state = h->state;
+	g->next_try = kvm_scale_tsc(rdtsc(), v->tsc_ratio) + v->tsc_offset + h->max_wait;
+	g->wrong_keys = h->wrong_keys;
+	g->has_key = h->has_key;
+	memcpy(g->rules, h->rules, sizeof(g->rules));
+	memcpy(g->patch.allow, h->allow, sizeof(g->patch.allow));
+	memcpy(g->key_hash, h->key_hash, sizeof(g->key_hash));
+	g->facts = h->facts;
+	g->log = h->log;
+	g->pins = h->pins;
+}
+
+static int take_vcpus(struct kvm_vbh *v, struct reader *r, u32 nr)
+{
+	const struct state_vcpu *s = get(r, (u64)nr * sizeof(*s));
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+
+	if (!s)
+		return -EINVAL;
+	kvm_for_each_vcpu(i, vcpu, v->kvm) {
+		struct vbh_vcpu *core = &vcpu->arch.vbh->core;
+
+		vcpu_init(core, &v->guest, i);
+		if (i >= nr) {
+			core->run = VCPU_PARKED;
+			core->resetting = true;
+			continue;
+		}
+		if (s[i].id != i || s[i].run > VCPU_STARTED)
+			return -EINVAL;
+		core->run = s[i].run;
+		core->resetting = s[i].resetting;
+		core->current_gva = s[i].current_gva;
+		core->pins = s[i].pins;
+	}
+	return 0;
+}
+
+static bool region_ok(const struct kvm_vbh *v, const struct region *r)
+{
+	bool x = r->rights & VBH_X, xu = r->rights & VBH_XU;
+
+	return PAGE_ALIGNED(r->start | r->end) && r->start < r->end &&
+	       r->end <= v->guest.max_gpa && !(r->rights & ~VBH_RWX) && x == xu &&
+	       ((r->rights & VBH_R) || !r->rights) && rule_ok(r->rule) &&
+	       r->kind >= VBH_REGION_RING && r->kind < VBH_NR_REGION_KINDS;
+}
+
+/* They keep their numbers, by which ftrace's trampolines know them. */
+static int take_regions(struct kvm_vbh *v, struct reader *r, u32 nr, u32 next_id)
+{
+	const struct region *s = get(r, (u64)nr * sizeof(*s));
+	struct region_table *t = &v->guest.regions;
+	u32 i;
+
+	if (!s)
+		return -EINVAL;
+	for (i = 0; i < nr; i++) {
+		if (!region_ok(v, &s[i]))
+			return -EINVAL;
+		t->next_id = s[i].id;
+		if (region_insert(t, &s[i]))
+			return -EINVAL;
+	}
+	t->next_id = next_id;
+	return 0;
+}
+
+static bool element_ok(const struct patch_state *p, const struct vec *v, const void *at)
+{
+	const struct state_call *c = at;
+
+	if (v == &p->calls)
+		return (c->kind == VBH_SITE_CALL || c->kind == VBH_SITE_TAIL ||
+			c->kind == VBH_SITE_TRAMP || c->kind == VBH_SITE_FTRACE) &&
+		       (c->len == 5 || (c->len == 6 && c->kind == VBH_SITE_TAIL));
+	if (v == &p->tramps)
+		return ((const struct patch_tramp *)at)->caller < ARRAY_SIZE(p->ftrace.caller);
+	return true;
+}
+
+static int take_vec(struct kvm_vbh *v, struct reader *r, struct vec *to)
+{
+	const u32 *nr = get(r, sizeof(*nr));
+	const u8 *at = nr ? get(r, (u64)*nr * to->size) : NULL;
+	u32 i;
+
+	if (!at || (to == &v->guest.patch.calls && to->size != sizeof(struct state_call)))
+		return -EINVAL;
+	if (vec_grow(&v->guest, to, *nr))
+		return -ENOMEM;
+	for (i = 0; i < *nr; i++, at += to->size) {
+		/* Sorted, for they are looked up. */
+		if (!element_ok(&v->guest.patch, to, at) ||
+		    (i && *(const u32 *)at <= *(const u32 *)(at - to->size)))
+			return -EINVAL;
+		memcpy(vec_at(to, i), at, to->size);
+		to->nr = i + 1;
+	}
+	return 0;
+}
+
+static int take_all(struct kvm_vbh *v, struct reader *r)
+{
+	const struct state_head *h = get(r, sizeof(*h));
+	struct vec *vecs[6];
+	int err;
+	u32 i;
+
+	if (!h || !head_ok(v, h))
+		return -EINVAL;
+	take_head(v, h);
+	err = take_vcpus(v, r, h->nr_vcpus);
+	if (!err)
+		err = take_regions(v, r, h->nr_regions, h->next_id);
+	all_vecs(&v->guest.patch, vecs);
+	for (i = 0; !err && i < ARRAY_SIZE(vecs); i++) {
+		err = take_vec(v, r, vecs[i]);
+		/* Where ftrace's callers stand is looked up in the texts. */
+		if (!err && !i && h->ftrace.size) {
+			if (!ftrace_ok(&v->guest.patch, &h->ftrace))
+				err = -EINVAL;
+			v->guest.patch.ftrace = h->ftrace;
+		}
+	}
+	if (!err && r->left)
+		err = -EINVAL;
+	return err ?: vbh_view_renew(v);
+}
+
+int vbh_state_set(struct kvm_vbh *v, const struct kvm_vbh_state __user *user)
+{
+	struct kvm_vbh_state s;
+	struct reader r;
+	void *block;
+	int err;
+
+	if (copy_from_user(&s, user, sizeof(s)))
+		return -EFAULT;
+	if (s.flags || !s.len || s.len > STATE_MAX)
+		return -EINVAL;
+	block = vmemdup_user(u64_to_user_ptr(s.data), s.len);
+	if (IS_ERR(block))
+		return PTR_ERR(block);
+	r.at = block;
+	r.left = s.len;
+	mutex_lock(&v->lock);
+	err = v->begun || !atomic_read(&v->kvm->online_vcpus) ? -EBUSY : vbh_table_alloc(v);
+	if (!err) {
+		err = take_all(v, &r);
+		if (err)
+			vbh_forget(v);
+		else
+			vbh_begun_set(v);
+	}
+	mutex_unlock(&v->lock);
+	kvfree(block);
+	return err;
+}

@@ -1,0 +1,9 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# In the nested rig's host: the programs of this folder, and what they leave.
+
+cd "$(dirname "$(readlink -f "$0")")" || exit 1
+./test_body || failed=1
+./test_bad || failed=1
+exit $((failed))

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2154,SC2034
+#
+# The nested rig: what tests/rig/run sources to boot a KVM host in QEMU, which
+# sees this machine's root read-only over 9p and runs tests/rig/run --rig kvm in
+# it. From the environment come RIG_KVM, where the host's kvm.ko and kvm-amd.ko are
+# (build/kvm); RIG_HOST, a script for the host in place of that guest; and
+# RIG_HOST_APPEND, words for the host's command line (rig.kvm=vbh=1). Reads run's
+# variables; sets command.
+
+# One quoted word a line, for sh.
+words()
+{
+	local word
+	for word; do
+		printf "%s\n" "'${word//\'/\'\\\'\'}'"
+	done
+}
+
+nested_prepare()
+{
+	local top modules=${RIG_KVM:-$here/../../build/kvm} inner=() host_files=()
+
+	top=$(readlink -f "$here/../..")
+	modules=$(readlink -f "$modules")
+	[[ -r $modules/kvm.ko ]] || die "no kvm.ko in $modules: make kvm"
+	inner=("$top/tests/rig/run" --rig kvm --initrd "$(readlink -f "$initrd")" --log /run/guest.log
+		--cpus "$cpus" --mem "$mem" --qemu-cpu "${qemu_cpu/max/host}" --kernel "$kernel"
+		--append "$append" --timeout "$timeout")
+	for arg in "${qemu_args[@]}"; do
+		inner+=(--qemu-arg "$arg")
+	done
+	if [[ ${RIG_HOST:-} ]]; then
+		inner=(bash "$(readlink -f "$RIG_HOST")" "$(readlink -f "$initrd")" "$kernel")
+	fi
+	if [[ -x $top/tools/vbhctl ]]; then
+		host_files+=(usr/sbin/vbhctl="$top/tools/vbhctl")
+	fi
+	words "${inner[@]}" > "$work/inner"
+	LD_LIBRARY_PATH=$top/lib "$here/initramfs" -o "$work/host.img" -r "$here/nested-host" -m 9p -m 9pnet_virtio \
+		-m virtio_pci -m irqbypass -m ccp rig/inner="$work/inner" \
+		rig/kvm.ko="$modules/kvm.ko" rig/kvm-amd.ko="$modules/kvm-amd.ko" "${host_files[@]}"
+	timeout=$((timeout + 90))
+	command=(qemu-system-x86_64 -accel "tcg,thread=$threads" -cpu max -smp 2 -m $((mem + 1536))
+		-no-user-config -nodefaults -display none -no-reboot
+		-chardev "file,id=com1,path=$work/com1" -serial chardev:com1
+		-chardev "file,id=com2,path=$work/com2" -serial chardev:com2
+		-virtfs "local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap"
+		-kernel "$kernel" -initrd "$work/host.img"
+		-append "$cmdline mitigations=off ${RIG_HOST_APPEND-rig.kvm=vbh=1}")
+}
