@@ -243,7 +243,8 @@ struct vbh_region {
 	__u64 gpa;		/* page aligned */
 	__u64 len;		/* bytes, a multiple of the page size, not 0 */
 	__u32 rights;		/* VBH_R ... VBH_XU that remain */
-	__u32 tag;		/* names a group for VBH_HC_REGION_DEL; 0: permanent; VBH_TAG_MODULE */
+	/* names a group for VBH_HC_REGION_DEL; 0: permanent; VBH_TAG_MODULE: not before the seal */
+	__u32 tag;
 	__u16 kind;		/* enum vbh_region_kind */
 	__u8 rule;		/* enum vbh_rule */
 	__u8 flags;		/* VBH_REGION_F_* */

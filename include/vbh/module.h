@@ -40,7 +40,8 @@ static inline __u64 vbh_symbol_hash(const char *name)
  * so neither the module nor its description can be any other than the one from
  * which the catalogue was made.
  */
-#define VBH_TAG_MODULE	(1u << 31)	/* in the tag of such a module, and of nothing before the seal */
+/* In the tag of such a module, and of nothing before the seal. */
+#define VBH_TAG_MODULE	(1u << 31)
 
 enum vbh_module_op {
 	/* gpa of struct vbh_module, its size. Another one that is not through is

@@ -13,7 +13,7 @@
 #include <linux/kvm.h>
 #include <vbh/abi.h>
 
-/* What the patch adds to <linux/kvm.h>. */
+/* What the patches add to <linux/kvm.h>. */
 #define KVM_EXIT_VBH		0x5642
 #define KVM_CAP_X86_VBH		0x5642
 #define KVM_X86_VBH_ENABLE	(1ull << 0)
