@@ -292,13 +292,7 @@ static void trace_teardown(void)
 
 #define PATCHES		"none: it patches the kernel, and waits"
 
-/* First what leaves something behind, so that the others find the same of it in each mode. */
 const struct workload workloads[] = {
-	{ "static key flip", "key_flip", 2, 8, PATCHES, false, NULL, key_flip, NULL, NULL },
-	{ "the same, recorded", KEY_RECORDED, 2, 8, PATCHES, false, record_setup, key_flip,
-	  record_teardown, record_read },
-	{ "trace " TRACED ", on+off", "trace", 1, 1, PATCHES, false, trace_setup,
-	  trace_functions, trace_teardown, NULL },
 	{ "fork+exit", "fork_exit", 1, 80, NULL, true, NULL, fork_exit, NULL, NULL },
 	{ "fork+exec", "fork_exec", 1, 80, NULL, false, NULL, fork_exec, NULL, NULL },
 	{ "open/close", "open_close", 1, 300, NULL, true, NULL, open_close, NULL, NULL },
@@ -309,6 +303,11 @@ const struct workload workloads[] = {
 	{ "mmap/munmap 16 KiB", "mmap", 1, 300, NULL, true, NULL, map_unmap, NULL, NULL },
 	{ "module load", "module", 1, 8, "none: it protects the module", false, module_setup,
 	  module_load, NULL, module_unload },
+	{ "static key flip", "key_flip", 2, 8, PATCHES, false, NULL, key_flip, NULL, NULL },
+	{ "the same, recorded", KEY_RECORDED, 2, 8, PATCHES, false, record_setup, key_flip,
+	  record_teardown, record_read },
+	{ "trace " TRACED ", on+off", "trace", 1, 1, PATCHES, false, trace_setup,
+	  trace_functions, trace_teardown, NULL },
 };
 
 const __u32 nr_workloads = sizeof(workloads) / sizeof(workloads[0]);
