@@ -16,7 +16,7 @@
 #define TABLE_SIZE	64
 
 static struct {
-	struct mutex *mutex;
+	struct mutex *mutex;	/* guards the table */
 	struct hlist_head *table;
 	bool *all_disarmed;
 } syms;

@@ -71,7 +71,7 @@ int site_calls(const struct patched *p, struct site_list *list, u8 kind,
 		flags = call_flags(s);
 		*at = call_addr(s);
 		if (flags & STATIC_CALL_SITE_INIT || !patched_has(p, *at) ||
-		    !!(flags & STATIC_CALL_SITE_TAIL) != (kind == VBH_SITE_TAIL))
+		    (flags & STATIC_CALL_SITE_TAIL ? VBH_SITE_TAIL : VBH_SITE_CALL) != kind)
 			continue;
 		err = site_add(list, kind, *at, 0,
 			       kind == VBH_SITE_TAIL && is_jcc((u8 *)*at) ? 6 : 5);
