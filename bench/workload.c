@@ -290,8 +290,6 @@ static void trace_teardown(void)
 	write_file(TRACING "set_ftrace_filter", "\n");
 }
 
-#define PATCHES		"none: it patches the kernel, and waits"
-
 const struct workload workloads[] = {
 	{ "fork+exit", "fork_exit", 1, 80, NULL, true, NULL, fork_exit, NULL, NULL },
 	{ "fork+exec", "fork_exec", 1, 80, NULL, false, NULL, fork_exec, NULL, NULL },
