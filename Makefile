@@ -4,7 +4,7 @@
 # what they use.
 #
 #   make demo         the attacks on a Debian kernel, without VBH and with it
-#   make check        all tests          [RIG="unit qemu bochs nested"]
+#   make check        all tests          [RIG="unit qemu bochs"; or nested: KVM]
 #   make check-long   and those that take hours
 #   make bench        what VBH costs
 #   make              vbh.ko, libvbh, vbhctl
@@ -12,8 +12,6 @@
 #   make install      all of it, policy, man pages   [DESTDIR=, PREFIX=/usr]
 #   make fuzz         the fuzzers, for SECONDS each (200)
 #   make lint         checkpatch, sparse, cppcheck, clang-tidy
-
-RIG	?= unit qemu bochs nested
 
 all: linux tools loc
 
@@ -41,7 +39,7 @@ demo:
 	@tests/run demo
 
 check:
-	@scripts/setup build test kvm
+	@scripts/setup build test $(if $(filter nested,$(RIG)),kvm)
 	@tests/check $(RIG)
 
 check-long:
