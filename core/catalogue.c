@@ -24,9 +24,7 @@ static int take_batch(struct vbh_guest *guest, struct vec *v, u64 gpa, u64 n, u3
 		return -EPERM;
 	if (!n || n > max)
 		return -EINVAL;
-	if (!*page)
-		*page = host_alloc_page(guest);
-	if (!*page || vec_grow(guest, v, n))
+	if (!guest_page(guest, page) || vec_grow(guest, v, n))
 		return -ENOSPC;
 	if (guest_read(guest, gpa, *page, n * v->size))
 		return -EFAULT;

@@ -19,6 +19,13 @@ void guest_init(struct vbh_guest *guest, struct region *table)
 	listed_init(&guest->module);
 }
 
+bool guest_page(struct vbh_guest *guest, void **page)
+{
+	if (!*page)
+		*page = host_alloc_page(guest);
+	return *page;
+}
+
 /* Has the guest itself this right on every page of the buffer? */
 static bool guest_may(struct vbh_guest *guest, u64 gpa, u32 len, u32 right)
 {

@@ -28,6 +28,8 @@ void note(struct vbh_vcpu *vcpu, enum vbh_kind kind, u32 detail, u64 value);
  */
 int guest_read(struct vbh_guest *guest, u64 gpa, void *buf, u32 len);
 int guest_write(struct vbh_guest *guest, u64 gpa, const void *buf, u32 len);
+/* *page is there from now on; false: there is none to be had. */
+bool guest_page(struct vbh_guest *guest, void **page);
 
 /* Add a region to the table and to the second stage, or neither; a flush is due then. */
 int guest_add_region(struct vbh_guest *guest, const struct region *r);

@@ -58,14 +58,6 @@ static bool ask_ok(const struct vbh_module *ask)
 	       part_ok(ask->init, ask->layout.init_text, ask->layout.init_ro);
 }
 
-/* A page that is there from now on. */
-static bool has_page(struct vbh_guest *guest, void **page)
-{
-	if (!*page)
-		*page = host_alloc_page(guest);
-	return *page;
-}
-
 /* Without a length: from 1 to 0. */
 static struct part part_of(u64 start, u32 len)
 {
@@ -117,8 +109,8 @@ static s64 begin(struct vbh_guest *guest, u32 tag, u64 gpa, u64 len)
 	k.init = part_of(ask.init, ask.layout.init_ro);
 	if (!part_free(guest, &k.core) || !part_free(guest, &k.init) || !apart(&k.core, &k.init))
 		return -EINVAL;
-	if (!has_page(guest, &c->input) || !has_page(guest, &c->page) ||
-	    !has_page(guest, &guest->patch.scratch) || vec_grow(guest, &m->modules, 1))
+	if (!guest_page(guest, &c->input) || !guest_page(guest, &c->page) ||
+	    !guest_page(guest, &guest->patch.scratch) || vec_grow(guest, &m->modules, 1))
 		return -ENOSPC;
 	vec_merge(&m->modules, &k, 1);
 

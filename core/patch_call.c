@@ -16,9 +16,7 @@ static int copy_batch(struct vbh_guest *guest, u64 gpa, u32 len)
 		return -EPERM;
 	if (!len || len > PAGE_SIZE)
 		return -EINVAL;
-	if (!p->scratch)
-		p->scratch = host_alloc_page(guest);
-	if (!p->scratch)
+	if (!guest_page(guest, &p->scratch))
 		return -ENOSPC;
 	return guest_read(guest, gpa, p->scratch, len);
 }

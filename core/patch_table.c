@@ -64,17 +64,15 @@ bool vec_has(const struct vec *v, u32 key)
 int vec_grow(struct vbh_guest *guest, struct vec *v, u32 n)
 {
 	u32 i, pages = (v->nr + n + (1u << v->shift) - 1) >> v->shift;
+	void *dir = v->dir;
 
 	if (pages > DIR_MAX)
 		return -ENOSPC;
-	if (!v->dir)
-		v->dir = host_alloc_page(guest);
-	if (!v->dir)
+	if (!guest_page(guest, &dir))
 		return -ENOSPC;
+	v->dir = dir;
 	for (i = 0; i < pages; i++) {
-		if (!v->dir[i])
-			v->dir[i] = host_alloc_page(guest);
-		if (!v->dir[i])
+		if (!guest_page(guest, &v->dir[i]))
 			return -ENOSPC;
 	}
 	return 0;

@@ -183,8 +183,6 @@ int host_stats(struct vbh_guest *guest, u32 cpu, struct vbh_stats *stats)
 /* Nobody is outside. */
 void host_event(struct vbh_guest *guest, const struct vbh_event *ev)
 {
-	(void)guest;
-	(void)ev;
 }
 
 void host_panic(struct vbh_guest *guest, const struct vbh_event *ev)
