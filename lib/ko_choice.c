@@ -322,6 +322,21 @@ static int add_return(struct ko *ko, const struct ko_section *s, const struct ko
 	return err < 0 ? err : 0;
 }
 
+/* The len bytes at a place are one of these two. */
+static int either(struct place *p, uint32_t len, const struct option *a, const struct option *b)
+{
+	int err;
+
+	p->len = len;
+	err = add(p, a);
+	if (!err)
+		err = add(p, b);
+	if (!err)
+		err = finish(p);
+	free(p->options);
+	return err;
+}
+
 /* LOCK becomes a DS prefix on a machine with one processor. */
 static int add_lock(struct ko *ko, const struct ko_section *s, const struct ko_reloc *r,
 		    void *data)
@@ -334,14 +349,7 @@ static int add_lock(struct ko *ko, const struct ko_section *s, const struct ko_r
 	(void)data;
 	if (err || owned(&p) || *image_at(&p) != 0xf0)
 		return err;
-	p.len = 1;
-	err = add(&p, &lock);
-	if (!err)
-		err = add(&p, &ds);
-	if (!err)
-		err = finish(&p);
-	free(p.options);
-	return err;
+	return either(&p, 1, &lock, &ds);
 }
 
 static int add_endbr(struct ko *ko, const struct ko_section *s, const struct ko_reloc *r,
@@ -355,14 +363,7 @@ static int add_endbr(struct ko *ko, const struct ko_section *s, const struct ko_
 	(void)data;
 	if (err || owned(&p))
 		return err;
-	p.len = 4;
-	err = add(&p, &endbr);
-	if (!err)
-		err = add(&p, &poison);
-	if (!err)
-		err = finish(&p);
-	free(p.options);
-	return err;
+	return either(&p, 4, &endbr, &poison);
 }
 
 /* struct paravirt_patch_site: address, element of pv_ops, length; 16 bytes. 0: none is here. */
