@@ -56,6 +56,15 @@ load_attacks()
 	insmod /rig/vbh_attack.ko kallsyms=0x"$address"
 }
 
+# Forks and execs, in the background, until there is /tmp/stop.
+load()
+{
+	while [ ! -e /tmp/stop ]; do
+		/bin/true
+		ls / > /dev/null
+	done
+}
+
 # The rig may want the module with a parameter (vbh.param=NAME=VALUE).
 start_vbh()
 {

@@ -11,14 +11,6 @@ cpu1=/sys/devices/system/cpu/cpu1/online
 rounds=$(sed -n 's/.*vbh.rounds=\([0-9]*\).*/\1/p' /proc/cmdline)
 rounds=${rounds:-10}
 
-load()
-{
-	while [ ! -e /tmp/stop ]; do
-		/bin/true
-		ls / > /dev/null
-	done
-}
-
 keys()
 {
 	local i

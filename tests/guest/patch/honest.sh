@@ -18,14 +18,6 @@ field()
 	vbhctl -j status | tr -d ' ' | tr ',{}' '\n\n\n' | sed -n "s/^\"$1\":\([0-9]*\)$/\1/p"
 }
 
-load()
-{
-	while [ ! -e /tmp/stop ]; do
-		/bin/true
-		ls / > /dev/null
-	done
-}
-
 # switch FILE [VALUE]: on, off, and on again; it reads back what was written.
 switch()
 {
