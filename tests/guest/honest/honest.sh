@@ -193,6 +193,18 @@ do_interrupts()
 	done
 }
 
+# What gdb says of a program, less numbers of processes and when a thread was seen to end.
+do_gdb()
+{
+	gdb -nx -batch -x "$here/debug.gdb" "$here/debuggee" < /dev/null 2>&1 |
+		grep -v '^\[\|^Using host' > "$state/gdb.$when"
+	if ! grep -q 'Hardware watchpoint 8: counter' "$state/gdb.$when" ||
+	   ! grep -q '^counter 116 signal 10' "$state/gdb.$when"; then
+		tail -n 5 "$state/gdb.$when"
+		return 1
+	fi
+}
+
 # NMI backtraces bring "Call Trace", which so is no sign of trouble here.
 do_dmesg()
 {
@@ -215,6 +227,8 @@ work()
 	step kprobe "kprobes and kretprobes record"
 	step backtrace "NMIs of a backtrace reach both CPUs"
 	step interrupts "interrupts are counted, and none is spurious"
+	[ ! -e "$here/debuggee" ] ||
+		step gdb "gdb breaks, watches, steps, calls and catches"
 	step dmesg "the kernel has nothing to complain about"
 }
 
@@ -234,6 +248,11 @@ do_same_results()
 do_same_recording()
 {
 	"$honest" compare "$state/recording"
+}
+
+do_same_gdb()
+{
+	diff "$state/gdb.before" "$state/gdb.after"
 }
 
 do_no_violations()
@@ -257,6 +276,8 @@ after)
 	work
 	step same_results "the same tests gave the same results before VBH ran"
 	step same_recording "CPUID, faults and single steps are what they were"
+	[ ! -e "$here/debuggee" ] ||
+		step same_gdb "gdb said the same before VBH ran"
 	step no_violations "VBH saw no violation in honest work"
 	;;
 *)
