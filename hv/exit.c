@@ -24,7 +24,7 @@ static enum hv_act (*const handlers[VBH_NR_EXITS])(struct hv_cpu *, struct vm_ex
 	[VBH_EXIT_INVD] = exit_invd,
 	[VBH_EXIT_TASK_SWITCH] = exit_task_switch,
 	[VBH_EXIT_TRIPLE_FAULT] = exit_triple_fault,
-	[VBH_EXIT_BAD_STATE] = exit_gp,
+	[VBH_EXIT_BAD_STATE] = exit_triple_fault,
 	[VBH_EXIT_OTHER] = exit_bug,
 };
 

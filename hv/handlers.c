@@ -178,10 +178,14 @@ enum hv_act exit_task_switch(struct hv_cpu *cpu, struct vm_exit *exit)
 	return HV_GP;
 }
 
-/* What the platform does on a shutdown: reset (port 0xcf9, then the keyboard controller). */
+/*
+ * What the platform does on a shutdown: reset (port 0xcf9, then the keyboard
+ * controller). So ends a guest as well whose state is not entered with, for no
+ * fault could be delivered to it.
+ */
 enum hv_act exit_triple_fault(struct hv_cpu *cpu, struct vm_exit *exit)
 {
-	hv_log("triple fault at", hv.vendor->get(cpu, VBH_REG_RIP), cpu->index);
+	hv_log("shutdown at", hv.vendor->get(cpu, VBH_REG_RIP), cpu->index);
 	outb(0xcf9, 0x02);
 	outb(0xcf9, 0x06);
 	outb(0x64, 0xfe);
@@ -191,11 +195,6 @@ enum hv_act exit_triple_fault(struct hv_cpu *cpu, struct vm_exit *exit)
 enum hv_act exit_resume(struct hv_cpu *cpu, struct vm_exit *exit)
 {
 	return HV_RESUME;
-}
-
-enum hv_act exit_gp(struct hv_cpu *cpu, struct vm_exit *exit)
-{
-	return HV_GP;
 }
 
 enum hv_act exit_bug(struct hv_cpu *cpu, struct vm_exit *exit)

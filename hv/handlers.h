@@ -16,7 +16,6 @@ enum hv_act exit_invd(struct hv_cpu *cpu, struct vm_exit *exit);
 enum hv_act exit_task_switch(struct hv_cpu *cpu, struct vm_exit *exit);
 enum hv_act exit_triple_fault(struct hv_cpu *cpu, struct vm_exit *exit);
 enum hv_act exit_resume(struct hv_cpu *cpu, struct vm_exit *exit);
-enum hv_act exit_gp(struct hv_cpu *cpu, struct vm_exit *exit);
 enum hv_act exit_bug(struct hv_cpu *cpu, struct vm_exit *exit);
 
 #endif
