@@ -258,6 +258,19 @@ static void report_memory(FILE *out, const struct results *r, int *missed)
 		verdict(sum < BUDGET_MEMORY, missed));
 }
 
+static void report_rare(FILE *out, const struct results *r)
+{
+	fprintf(out, "\n%-46s %12s %12s  exits\n", "Instructions for one, with waiting", "stopped",
+		"sealed");
+	for (__u32 i = 0; i < NR_RARES; i++) {
+		const struct rare_result *stopped = &r->rare[STOPPED][i];
+		const struct rare_result *sealed = &r->rare[SEALED][i];
+
+		fprintf(out, "%-46s %12llu %12llu  ", rares[i].name, stopped->ticks, sealed->ticks);
+		print_exits(out, sealed->exits, 1);
+	}
+}
+
 int report(FILE *out, const struct results *r)
 {
 	int missed = 0;
@@ -266,6 +279,7 @@ int report(FILE *out, const struct results *r)
 	report_record(out, r, &missed);
 	report_exits(out, r);
 	report_instructions(out, r, &missed);
+	report_rare(out, r);
 	report_launch(out, r);
 	report_steady(out, r, &missed);
 	report_memory(out, r, &missed);
@@ -308,6 +322,16 @@ static void json_workload(FILE *out, const struct results *r, __u32 i)
 	fputc('}', out);
 }
 
+static void json_rare(FILE *out, const struct results *r)
+{
+	for (__u32 i = 0; i < NR_RARES; i++) {
+		fprintf(out, ",\"%s\":{\"stopped\":%llu,\"sealed\":%llu,", rares[i].key,
+			r->rare[STOPPED][i].ticks, r->rare[SEALED][i].ticks);
+		json_exits(out, "exits", r->rare[SEALED][i].exits, 1);
+		fputc('}', out);
+	}
+}
+
 static void json_ops(FILE *out, const struct results *r)
 {
 	fprintf(out, "\"instructions\":{");
@@ -333,6 +357,7 @@ void report_json(FILE *out, const struct results *r)
 		r->cpus);
 	for (__u32 i = 0; i < nr_workloads; i++)
 		json_workload(out, r, i);
+	json_rare(out, r);
 	fprintf(out, "},");
 	json_ops(out, r);
 	fprintf(out, ",\"launch\":{\"start\":%llu,\"stop\":%llu,\"init\":%llu,",

@@ -23,8 +23,9 @@
 #define NOP_NAME	"vbh_nop_0000"
 #define MMAP_BYTES	16384
 #define TRACING		"/sys/kernel/tracing/"
-/* Some hundreds: all 40,000 functions take a rig minutes, in proportion. */
-#define TRACED		"tcp_*"
+#define TRACED		"tcp_*"	/* some hundreds */
+#define LISTED		"fuse"	/* of Debian's modules one that needs no other, with 100 KiB of text */
+#define PATCHES		"none: it patches the kernel, and waits"
 
 static pid_t child;
 static int to_child[2], to_parent[2];
@@ -166,6 +167,35 @@ static void map_unmap(__u32 i)
 	munmap((void *)p, MMAP_BYTES);
 }
 
+/* All of it, in memory of its own. */
+static char *read_module(const char *path, size_t *size)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY);
+	char *data;
+
+	if (fd < 0 || fstat(fd, &st))
+		die("%s: %s", path, strerror(errno));
+	*size = (size_t)st.st_size;
+	data = malloc(*size);
+	if (!data || read(fd, data, *size) != st.st_size)
+		die("%s: can't be read", path);
+	close(fd);
+	return data;
+}
+
+static void load_module(const char *data, size_t size)
+{
+	if (syscall(SYS_init_module, data, size, ""))
+		die("init_module: %s", strerror(errno));
+}
+
+static void delete_module(const char *name)
+{
+	if (syscall(SYS_delete_module, name, 0))
+		die("delete_module %s: %s", name, strerror(errno));
+}
+
 static char *nop;
 static size_t nop_size;
 static __u32 nop_loaded;
@@ -177,19 +207,8 @@ static void nop_name(char *name, __u32 i)
 
 static void module_setup(void)
 {
-	struct stat st;
-	int fd;
-
-	if (nop)
-		return;
-	fd = open(NOP_MODULE, O_RDONLY);
-	if (fd < 0 || fstat(fd, &st))
-		die("%s: %s", NOP_MODULE, strerror(errno));
-	nop_size = (size_t)st.st_size;
-	nop = malloc(nop_size);
-	if (!nop || read(fd, nop, nop_size) != st.st_size)
-		die("%s: can't be read", NOP_MODULE);
-	close(fd);
+	if (!nop)
+		nop = read_module(NOP_MODULE, &nop_size);
 }
 
 /* The name that the file has now is replaced wherever it stands. */
@@ -212,8 +231,7 @@ static void module_load(__u32 i)
 {
 	(void)i;
 	rename_module(nop_loaded);
-	if (syscall(SYS_init_module, nop, nop_size, ""))
-		die("init_module: %s", strerror(errno));
+	load_module(nop, nop_size);
 	nop_loaded++;
 }
 
@@ -223,8 +241,7 @@ void module_unload_all(void)
 
 	while (nop_loaded) {
 		nop_name(name, --nop_loaded);
-		if (syscall(SYS_delete_module, name, 0))
-			die("delete_module %s: %s", name, strerror(errno));
+		delete_module(name);
 	}
 }
 
@@ -233,6 +250,21 @@ static void module_unload(__u32 n)
 	(void)n;
 	if (mode != SEALED)	/* else held until the hypervisor has stopped */
 		module_unload_all();
+}
+
+static void listed_load(void)
+{
+	static char *data;
+	static size_t size;
+
+	if (!data)
+		data = read_module(LISTED_MODULES "/" LISTED ".ko", &size);
+	load_module(data, size);
+}
+
+static void listed_unload(void)
+{
+	delete_module(LISTED);
 }
 
 static void write_file(const char *path, const char *text)
@@ -278,11 +310,16 @@ static void trace_setup(void)
 	write_file(TRACING "set_ftrace_filter", TRACED);
 }
 
+static void trace_all(void)
+{
+	write_file(TRACING "current_tracer", "function");
+	write_file(TRACING "current_tracer", "nop");
+}
+
 static void trace_functions(__u32 i)
 {
 	(void)i;
-	write_file(TRACING "current_tracer", "function");
-	write_file(TRACING "current_tracer", "nop");
+	trace_all();
 }
 
 static void trace_teardown(void)
@@ -291,21 +328,26 @@ static void trace_teardown(void)
 }
 
 const struct workload workloads[] = {
-	{ "fork+exit", "fork_exit", 1, 80, NULL, true, NULL, fork_exit, NULL, NULL },
-	{ "fork+exec", "fork_exec", 1, 80, NULL, false, NULL, fork_exec, NULL, NULL },
-	{ "open/close", "open_close", 1, 300, NULL, true, NULL, open_close, NULL, NULL },
-	{ "pipe ping-pong", "pipe", 5, 60, NULL, true, pipe_setup, pipe_ping_pong,
+	{ "fork+exit", "fork_exit", 1, 80, NULL, true, false, NULL, fork_exit, NULL, NULL },
+	{ "fork+exec", "fork_exec", 1, 80, NULL, false, false, NULL, fork_exec, NULL, NULL },
+	{ "open/close", "open_close", 1, 300, NULL, true, false, NULL, open_close, NULL, NULL },
+	{ "pipe ping-pong", "pipe", 5, 60, NULL, true, false, pipe_setup, pipe_ping_pong,
 	  pipe_teardown, NULL },
-	{ "2 context switches", "switch", 20, 60, NULL, false, switch_setup, context_switch,
-	  switch_teardown, NULL },
-	{ "mmap/munmap 16 KiB", "mmap", 1, 300, NULL, true, NULL, map_unmap, NULL, NULL },
-	{ "module load", "module", 1, 8, "none: it protects the module", false, module_setup,
-	  module_load, NULL, module_unload },
-	{ "static key flip", "key_flip", 2, 8, PATCHES, false, NULL, key_flip, NULL, NULL },
-	{ "the same, recorded", KEY_RECORDED, 2, 8, PATCHES, false, record_setup, key_flip,
+	{ "2 context switches", "switch", 20, 60, NULL, false, false, switch_setup,
+	  context_switch, switch_teardown, NULL },
+	{ "mmap/munmap 16 KiB", "mmap", 1, 300, NULL, true, false, NULL, map_unmap, NULL, NULL },
+	{ "module load", "module", 1, 8, "none: it protects the module", false, false,
+	  module_setup, module_load, NULL, module_unload },
+	{ "static key flip", "key_flip", 2, 8, PATCHES, false, true, NULL, key_flip, NULL, NULL },
+	{ "the same, recorded", KEY_RECORDED, 2, 8, PATCHES, false, true, record_setup, key_flip,
 	  record_teardown, record_read },
-	{ "trace " TRACED ", on+off", "trace", 1, 1, PATCHES, false, trace_setup,
+	{ "trace " TRACED ", on+off", "trace", 1, 1, PATCHES, false, true, trace_setup,
 	  trace_functions, trace_teardown, NULL },
 };
 
 const __u32 nr_workloads = sizeof(workloads) / sizeof(workloads[0]);
+
+const struct rare rares[NR_RARES] = {
+	{ "load of " LISTED ", with modules = \"listed\"", "listed", 4, listed_load, listed_unload },
+	{ "trace every function, on+off", "trace_all", 1, trace_all, NULL },
+};

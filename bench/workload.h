@@ -14,6 +14,7 @@
 #include "bench.h"
 
 #define ROUNDS_MAX	1024
+#define LISTED_MODULES	"/bench/listed"
 #define KEY_RECORDED	"key_recorded"	/* right behind the same without recording */
 
 enum mode {
@@ -23,9 +24,6 @@ enum mode {
 	NR_MODES,
 };
 
-/* The excuse of those that only come first: what they leave behind would show in others. */
-#define PATCHES		"none: it patches the kernel, and waits"
-
 /* One thing whose cost is measured. */
 struct workload {
 	const char *name;
@@ -34,6 +32,7 @@ struct workload {
 	__u32 rounds;	/* in each mode and cycle */
 	const char *excuse;	/* why it may cost more than forced exits; NULL: it may not */
 	bool busy;		/* part of the busy steady state: no CPUID, nothing to protect */
+	bool patches;		/* the kernel: only at first, for what it leaves would show in others */
 	void (*setup)(void);
 	void (*op)(__u32 i);
 	void (*teardown)(void);
@@ -42,6 +41,18 @@ struct workload {
 
 extern const struct workload workloads[];
 extern const __u32 nr_workloads;
+
+/* What is done so seldom, or takes so long, that it is measured on its own at the end. */
+struct rare {
+	const char *name;
+	const char *key;
+	__u32 rounds;
+	void (*op)(void);
+	void (*after)(void);	/* after each round, not measured; or NULL */
+};
+
+extern const struct rare rares[];
+#define NR_RARES	2
 
 /* What was found of one workload in one mode. */
 struct result {
@@ -56,6 +67,12 @@ struct steady {
 	__u64 exits[VBH_NR_EXITS];
 };
 
+/* Of the cheapest round. */
+struct rare_result {
+	__u64 ticks;
+	__u64 exits[VBH_NR_EXITS];
+};
+
 struct results {
 	struct vbh_status status;	/* while sealed */
 	__u64 ring_bytes;
@@ -66,6 +83,7 @@ struct results {
 	double op[NR_MODES][BENCH_NR_OPS];	/* ticks each */
 	struct result *result[NR_MODES];	/* one a workload */
 	struct steady idle, busy;
+	struct rare_result rare[NR_MODES][NR_RARES];	/* but not STARTED; modules are listed */
 };
 
 __u64 ticks(void);
