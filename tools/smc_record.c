@@ -356,8 +356,10 @@ int smc_cmd_watch(int argc, char **argv)
 		code = smc_range(argv[optind], &s.from, &s.to);
 	if (!code)
 		code = ask(&s);
-	if (!code)
+	if (!code) {
+		complain(0, "%s: watching %#" PRIx64 "-%#" PRIx64, argv[optind], s.from, s.to);
 		code = follow(&s, NULL, opt.seconds, &status);
+	}
 	if (!code)
 		code = finish(&s);
 	close_recording(&s);

@@ -107,20 +107,20 @@ claim "a kernel that has just booted is clean, without VBH" clean
 echo vfs_rmdir+0x20 > $flip
 claim "a byte that was changed is found and named" differs vfs_rmdir+0x20
 echo vfs_rmdir+0x20 > $flip
-# Minutes of Bochs, and nothing else about it.
-if grep -q vendor_id.*GenuineIntel /proc/cpuinfo; then
-	exit $((failures > 0))
+
+# What is no matter of the processor: not on Bochs, where each call takes minutes.
+if ! grep -q vbh.short /proc/cmdline; then
+	echo vbh_attack_victim+0x3 > $flip
+	claim "so is one in a module" differs 'vbh_attack_victim+0x3 \[vbh_attack\]'
+	echo vbh_attack_victim+0x3 > $flip
+	claim "put back, it is clean again" clean
+	refuted "the file of another kernel is refused" vbhctl smc diff --vmlinux /rig/vbh.ko
+	refuted "a trace takes VBH" record true
 fi
-echo vbh_attack_victim+0x3 > $flip
-claim "so is one in a module" differs 'vbh_attack_victim+0x3 \[vbh_attack\]'
-echo vbh_attack_victim+0x3 > $flip
-claim "put back, it is clean again" clean
-refuted "the file of another kernel is refused" vbhctl smc diff --vmlinux /rig/vbh.ko
-refuted "a trace takes VBH" record true
 
 policy_with log > /tmp/log.conf
 claim "VBH starts with rule log" start_vbh /tmp/log.conf
-claim "it is clean under VBH" clean
+grep -q vbh.short /proc/cmdline || claim "it is clean under VBH" clean
 before=$(field patches)
 claim "what a command does is recorded" record -- sh /rig/run work
 after=$(field patches)
@@ -148,19 +148,29 @@ claim "it has what stands there in words" sh -c "vbhctl smc report --disasm $tra
 	grep -q 'callq\|call '"
 claim "it makes a page" sh -c "vbhctl smc report --html /tmp/page.html $trace &&
 	grep -q vbh_known_key /tmp/page.html && ! grep -q '://' /tmp/page.html"
-claim "a BPF program is run" record -- xdp
-claim "its dispatcher is a static call, and BPF" are "$(changes)" '"kind":"bpf"' \
-	'"key":"bpf_dispatcher_xdp_call"'
-claim "which comes and goes" [ "$(changes '"after":"call bpf_dispatcher_xdp"')" = \
-	"$(changes '"before":"call bpf_dispatcher_xdp"')" ]
-claim "at each of its sites" [ "$(changes)" -ge 4 ]
+
+dispatcher()
+{
+	claim "a BPF program is run" record -- xdp
+	claim "its dispatcher is a static call, and BPF" are "$(changes)" '"kind":"bpf"' \
+		'"key":"bpf_dispatcher_xdp_call"'
+	claim "which comes and goes" [ "$(changes '"after":"call bpf_dispatcher_xdp"')" = \
+		"$(changes '"before":"call bpf_dispatcher_xdp"')" ]
+	claim "at each of its sites" [ "$(changes)" -ge 4 ]
+}
+
+grep -q vbh.short /proc/cmdline || dispatcher
 claim "memory says the same as the trace" differs vfs_rmdir+0x20
 echo vfs_rmdir+0x20 > $flip
 claim "the sites of a function are known" sh -c "vbhctl smc sites $files vfs_rmdir |
 	grep -q '+0 .* ftrace .* nop$'"
 
-vbhctl smc watch $files --for 25 vfs_rmdir > /tmp/watch &
-sleep 14
+vbhctl smc watch $files --for 20 vfs_rmdir > /tmp/watch 2> /tmp/watching &
+i=0
+while ! grep -q ': watching' /tmp/watching && [ $i -lt 600 ]; do
+	sleep 1
+	i=$((i + 1))
+done
 sh -c "echo vfs_rmdir > $tracing/set_ftrace_filter; echo function > $tracing/current_tracer
 	echo nop > $tracing/current_tracer; echo > $tracing/set_ftrace_filter"
 wait $!
@@ -168,6 +178,7 @@ claim "a watch prints each change of its function, and no other" sh -c \
 	"cat /tmp/watch; [ \$(grep -c 'vfs_rmdir+0x0 .*function_trace_call' /tmp/watch) = 2 ] &&
 	[ \$(wc -l < /tmp/watch) = 3 ]"
 claim "VBH stops" vbhctl stop
+! grep -q vbh.short /proc/cmdline || exit $((failures > 0))
 
 # A ring that is too small, and a reader that is held up while it fills.
 sed 's/ring_records = .*/ring_records = 64;/' $policy > /tmp/small.conf
