@@ -11,12 +11,7 @@ static enum vbh_verdict pinned(struct vbh_vcpu *vcpu, enum vbh_kind kind, u32 de
 {
 	struct vbh_event ev;
 
-	event_begin(vcpu, &ev, kind);
-	ev.detail = detail;
-	ev.old_value = old;
-	ev.new_value = new;
-	ev.flags |= VBH_EVENT_F_VALUES;
-	ev.width = sizeof(new);
+	event_values(vcpu, &ev, kind, detail, old, new);
 	return violation(vcpu, &ev, rule, true);
 }
 

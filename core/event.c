@@ -98,6 +98,17 @@ void event_begin(struct vbh_vcpu *vcpu, struct vbh_event *ev, enum vbh_kind kind
 	ev->insn_len = insn_fetch(vcpu, ev->insn);
 }
 
+void event_values(struct vbh_vcpu *vcpu, struct vbh_event *ev, enum vbh_kind kind, u32 detail,
+		  u64 old, u64 new)
+{
+	event_begin(vcpu, ev, kind);
+	ev->detail = detail;
+	ev->old_value = old;
+	ev->new_value = new;
+	ev->flags |= VBH_EVENT_F_VALUES;
+	ev->width = sizeof(new);
+}
+
 /* Where record seq stands; its page has been checked when the ring was donated. */
 static struct vbh_event *slot(struct vbh_guest *guest, u64 seq)
 {
@@ -110,7 +121,7 @@ static struct vbh_event *slot(struct vbh_guest *guest, u64 seq)
 
 static bool crowds(const struct vbh_event *ev)
 {
-	return ev->cpl == 3 || ev->kind == VBH_KIND_PATCH;
+	return ev->cpl == 3 || ev->kind == VBH_KIND_PATCH || ev->kind == VBH_KIND_TEXT;
 }
 
 static bool room_for(const struct event_log *log, const struct vbh_event *ev)
@@ -191,6 +202,20 @@ void event_patch(struct vbh_vcpu *vcpu, struct vbh_event *ev)
 	event_commit(vcpu, ev);
 }
 
+void event_text(struct vbh_vcpu *vcpu, u32 tag, u64 gva, u64 was, u64 is, u64 name)
+{
+	struct vbh_event ev;
+
+	if (vcpu->guest->log.notes == VBH_NOTES_COUNT)
+		return;
+	event_values(vcpu, &ev, VBH_KIND_TEXT, tag, was, is);
+	ev.gla = gva;
+	ev.flags |= VBH_EVENT_F_GLA;
+	if (name && guest_read(vcpu->guest, name, ev.module, sizeof(ev.module)))
+		return;
+	event_commit(vcpu, &ev);
+}
+
 enum vbh_verdict violation(struct vbh_vcpu *vcpu, struct vbh_event *ev, u8 rule, bool possible)
 {
 	ev->rule = rule;
@@ -217,11 +242,7 @@ void note(struct vbh_vcpu *vcpu, enum vbh_kind kind, u32 detail, u64 value)
 {
 	struct vbh_event ev;
 
-	event_begin(vcpu, &ev, kind);
-	ev.detail = detail;
-	ev.new_value = value;
-	ev.flags |= VBH_EVENT_F_VALUES;
-	ev.width = sizeof(value);
+	event_values(vcpu, &ev, kind, detail, 0, value);
 	event_commit(vcpu, &ev);
 }
 
@@ -235,11 +256,7 @@ void core_note(struct vbh_vcpu *vcpu, enum vbh_kind kind, u32 detail, u64 value)
 		/* It has happened already: there is nothing left to deny. */
 		u8 rule = guest->rules[kind];
 
-		event_begin(vcpu, &ev, kind);
-		ev.detail = detail;
-		ev.new_value = value;
-		ev.flags |= VBH_EVENT_F_VALUES;
-		ev.width = sizeof(value);
+		event_values(vcpu, &ev, kind, detail, 0, value);
 		violation(vcpu, &ev, rule == VBH_RULE_DENY ? VBH_RULE_LOG : rule, true);
 	} else {
 		note(vcpu, kind, detail, value);

@@ -25,14 +25,19 @@ struct event_log {
 
 /* Prepare ev for vcpu: time, CPU and instruction, as far as they can be read. */
 void event_begin(struct vbh_vcpu *vcpu, struct vbh_event *ev, enum vbh_kind kind);
+/* The same, with a detail and values of 8 bytes. */
+void event_values(struct vbh_vcpu *vcpu, struct vbh_event *ev, enum vbh_kind kind, u32 detail,
+		  u64 old, u64 new);
 /*
  * Number, chain and store ev, with the task of vcpu. Records caused by CPL 3, and
- * those of honest patching, may fill half of the ring at most, so that neither
+ * those of honest patching and modules, may fill half of the ring at most, so that neither
  * hides what an attacker in the kernel does.
  */
 void event_commit(struct vbh_vcpu *vcpu, struct vbh_event *ev);
 /* Count a VBH_KIND_PATCH, and commit it if it is to be. It is never "lost". */
 void event_patch(struct vbh_vcpu *vcpu, struct vbh_event *ev);
+/* A VBH_KIND_TEXT, if it is to be; name: where the guest has that, or 0. */
+void event_text(struct vbh_vcpu *vcpu, u32 tag, u64 gva, u64 was, u64 is, u64 name);
 /* VBH_HC_EVENT_RING, VBH_HC_EVENT_ACK and VBH_HC_NOTES. */
 int event_ring_set(struct vbh_guest *guest, u64 gpa, u64 len);
 int event_ack(struct vbh_guest *guest, u64 seq);

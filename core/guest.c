@@ -202,7 +202,7 @@ s64 hc_region_del(struct vbh_vcpu *vcpu, const u64 args[4])
 		return -EPERM;
 	if (!args[0] || args[0] > ~0u)
 		return -EINVAL;
-	patch_drop(vcpu, args[0]);
+	patch_drop(vcpu, args[0], args[1]);
 	module_drop_symbols(&guest->module, args[0]);
 	while (region_take_tag(&guest->regions, args[0], &r)) {
 		host_stage2_update(guest, r.start, r.end - r.start);

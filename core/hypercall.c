@@ -170,11 +170,7 @@ static enum vbh_verdict refused(struct vbh_vcpu *vcpu, u64 nr, s64 err)
 {
 	struct vbh_event ev;
 
-	event_begin(vcpu, &ev, VBH_KIND_HYPERCALL);
-	ev.detail = number_detail(nr);
-	ev.new_value = err;
-	ev.flags |= VBH_EVENT_F_VALUES;
-	ev.width = sizeof(err);
+	event_values(vcpu, &ev, VBH_KIND_HYPERCALL, number_detail(nr), 0, err);
 	return violation(vcpu, &ev, vcpu->guest->rules[VBH_KIND_HYPERCALL], false);
 }
 

@@ -30,13 +30,9 @@ static s64 refused(struct vbh_vcpu *vcpu, const struct module_refusal *why)
 	struct module_check *c = &vcpu->guest->module.check;
 	struct vbh_event ev;
 
-	event_begin(vcpu, &ev, VBH_KIND_MODULE);
-	ev.detail = why->why;
+	event_values(vcpu, &ev, VBH_KIND_MODULE, why->why, why->old, why->new);
 	ev.gla = why->gva;
-	ev.old_value = why->old;
-	ev.new_value = why->new;
-	ev.width = sizeof(ev.new_value);
-	ev.flags |= VBH_EVENT_F_VALUES | (why->gva ? VBH_EVENT_F_GLA : 0);
+	ev.flags |= why->gva ? VBH_EVENT_F_GLA : 0;
 	memcpy(ev.module, c->ask.name, sizeof(ev.module));
 	violation(vcpu, &ev, vcpu->guest->rules[VBH_KIND_MODULE], false);
 	c->ask.tag = 0;
@@ -320,16 +316,17 @@ static s64 give_back_some(struct vbh_guest *guest, const struct known_module *k,
 	return n == SLICE_RUNS;
 }
 
-static s64 live(struct vbh_guest *guest, u32 tag)
+static s64 live(struct vbh_vcpu *vcpu, u32 tag, u64 name)
 {
-	struct known_module *k = known(&guest->module, tag);
+	struct known_module *k = known(&vcpu->guest->module, tag);
 
 	if (!k)
 		return -ENOENT;
 	if (k->step != MODULE_ACCEPTED)
 		return -EINVAL;
-	if (give_back_some(guest, k, &k->init))
+	if (give_back_some(vcpu->guest, k, &k->init))
 		return 1;
+	text_note(vcpu, tag, true, name);
 	k->init = part_of(0, 0);
 	return 0;
 }
@@ -347,14 +344,16 @@ static bool drop_regions(struct vbh_guest *guest, u32 tag)
 	return n == SLICE_RUNS;
 }
 
-static s64 gone(struct vbh_guest *guest, u32 tag)
+static s64 gone(struct vbh_vcpu *vcpu, u32 tag, u64 name)
 {
+	struct vbh_guest *guest = vcpu->guest;
 	struct listed_state *m = &guest->module;
 	struct known_module *k = known(m, tag);
 
 	if (!k)
 		return -ENOENT;
 	if (k->step == MODULE_ACCEPTED) {
+		text_note(vcpu, tag, false, name);
 		module_drop_symbols(m, tag);
 		k->step = MODULE_GOING;
 	}
@@ -380,9 +379,9 @@ s64 hc_module(struct vbh_vcpu *vcpu, const u64 args[4])
 	case VBH_MODULE_BEGIN:
 		return begin(guest, tag, args[2], args[3]);
 	case VBH_MODULE_LIVE:
-		return live(guest, tag);
+		return live(vcpu, tag, args[2]);
 	case VBH_MODULE_GONE:
-		return gone(guest, tag);
+		return gone(vcpu, tag, args[2]);
 	}
 	/* The others are about the module under check; once its digest is found it is complete. */
 	if (guest->module.check.ask.tag != tag ||

@@ -101,7 +101,7 @@ enum patch_verdict patch_judge(struct vbh_vcpu *vcpu, const struct patch_store *
 void patch_settle(struct vbh_vcpu *vcpu, const struct patch_change *c, bool written);
 
 /* Everything in the texts with this tag goes. */
-void patch_drop(struct vbh_vcpu *vcpu, u32 tag);
+void patch_drop(struct vbh_vcpu *vcpu, u32 tag, u64 name);
 /* All sites and functions from first to last; counted: their calls are, in trampolines' users. */
 void patch_drop_range(struct vbh_guest *guest, u32 first, u32 last, bool counted);
 /*
@@ -140,6 +140,8 @@ const struct patch_text *text_overlap(const struct patch_state *p, u64 gva, u64 
 /* Well-formed, and no text that is known already? Then it can be taken in; there is room. */
 bool text_sane(const struct vbh_guest *guest, const struct vbh_text *t);
 void text_take(struct patch_state *p, const struct vbh_text *t);
+/* A note of each run of text with this tag, which comes or goes. */
+void text_note(struct vbh_vcpu *vcpu, u32 tag, bool comes, u64 name);
 /* The linear address of a byte of known text or of a live trampoline, or 0. */
 u64 patch_gva(const struct patch_state *p, u64 gpa);
 /* Read known text or a live trampoline; -EFAULT. */

@@ -56,6 +56,26 @@ void text_take(struct patch_state *p, const struct vbh_text *t)
 	vec_merge(&p->texts, &text, 1);
 }
 
+void text_note(struct vbh_vcpu *vcpu, u32 tag, bool comes, u64 name)
+{
+	const struct vec *v = &vcpu->guest->patch.texts;
+	u64 start = 0, len = 0;
+	u32 i;
+
+	for (i = 0; i <= v->nr; i++) {
+		const struct patch_text *t = i < v->nr ? vec_at(v, i) : NULL;
+
+		if (len && (!t || t->tag != tag || GVA(t->gva) != start + len)) {
+			event_text(vcpu, tag, start, comes ? 0 : len, comes ? len : 0, name);
+			len = 0;
+		}
+		if (t && t->tag == tag) {
+			start = len ? start : GVA(t->gva);
+			len += t->pages * PAGE_SIZE;
+		}
+	}
+}
+
 s64 hc_text(struct vbh_vcpu *vcpu, const u64 args[4])
 {
 	struct vbh_guest *guest = vcpu->guest;
@@ -77,8 +97,10 @@ s64 hc_text(struct vbh_vcpu *vcpu, const u64 args[4])
 			break;
 		text_take(p, t);
 	}
-	if (i == n)
+	if (i == n) {
+		text_note(vcpu, (--t)->tag, true, args[2]);
 		return 0;
+	}
 	while (i--)
 		vec_remove(&p->texts, vec_upto(&p->texts, (u32)(--t)->gva) - 1);
 	return -EINVAL;
@@ -317,12 +339,13 @@ int patch_count_calls(struct vbh_vcpu *vcpu, u32 first, u32 last)
 	return take_tramps(vcpu, NULL, first ? vec_upto(v, first - 1) : 0, vec_upto(v, last));
 }
 
-void patch_drop(struct vbh_vcpu *vcpu, u32 tag)
+void patch_drop(struct vbh_vcpu *vcpu, u32 tag, u64 name)
 {
 	struct vbh_guest *guest = vcpu->guest;
 	struct vec *v = &guest->patch.texts;
 	u32 i = 0;
 
+	text_note(vcpu, tag, false, name);
 	/* All sites first: one may reach from one of the texts into another. */
 	for (i = 0; i < v->nr; i++) {
 		const struct patch_text *t = vec_at(v, i);

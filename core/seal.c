@@ -68,10 +68,7 @@ static s64 refuse_key(struct vbh_vcpu *vcpu, int err)
 {
 	struct vbh_event ev;
 
-	event_begin(vcpu, &ev, VBH_KIND_KEY);
-	ev.new_value = (s64)err;
-	ev.flags |= VBH_EVENT_F_VALUES;
-	ev.width = sizeof(ev.new_value);
+	event_values(vcpu, &ev, VBH_KIND_KEY, 0, 0, (s64)err);
 	violation(vcpu, &ev, vcpu->guest->rules[VBH_KIND_KEY], false);
 	return err;
 }

@@ -79,8 +79,8 @@ int vbh_events_seek(struct vbh *vbh, uint64_t seq);
 /* Records below seq have been dealt with and may be replaced. */
 int vbh_events_ack(struct vbh *vbh, uint64_t seq);
 /*
- * From now on, have the kernel's honest changes of its text (VBH_KIND_PATCH)
- * recorded too, until this handle says false or is closed, or its process ends;
+ * From now on, have the kernel's honest changes of its text (VBH_KIND_PATCH), and
+ * modules that come or go (VBH_KIND_TEXT), recorded too, until this handle says false or is closed, or its process ends;
  * over a stop and start too. Else they are only counted: a record costs some
  * thousand instructions. They fill half of the ring at most, and then are not
  * recorded: the difference between the field `patches` of two of them tells how

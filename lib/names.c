@@ -29,6 +29,7 @@ static const struct vbh_name kinds[] = {
 	{ VBH_KIND_STOP, "stop" },
 	{ VBH_KIND_PATCH, "patch" },
 	{ VBH_KIND_CPU, "cpu" },
+	{ VBH_KIND_TEXT, "text" },
 };
 
 static const struct vbh_name rules[] = {

@@ -387,12 +387,12 @@ static long feed(u32 tag, const u8 *description, u32 len)
 }
 
 /* Until there is no more to do: 0, or an error. */
-static long repeat(enum vbh_module_op op, u32 tag)
+static long repeat(enum vbh_module_op op, u32 tag, u64 gpa)
 {
 	long ret;
 
 	do {
-		ret = module_call(op, tag, 0, 0);
+		ret = module_call(op, tag, gpa, 0);
 		cond_resched();
 	} while (ret > 0);
 	return ret;
@@ -438,9 +438,9 @@ static long check(const struct module *mod, u32 tag, u8 rule,
 	if (!err)
 		err = feed(tag, description, e->len);
 	if (!err)
-		err = repeat(VBH_MODULE_END, tag);
+		err = repeat(VBH_MODULE_END, tag, 0);
 	if (err)
-		repeat(VBH_MODULE_GONE, tag);
+		repeat(VBH_MODULE_GONE, tag, 0);
 	kernel_sites_unlock();
 	return err;
 }
@@ -479,11 +479,11 @@ long listed_live(struct module *mod, u32 tag)
 	const struct module_layout *init = &mod->init_layout;
 
 	syms.ftrace_free_mem(mod, init->base, init->base + init->size);
-	return repeat(VBH_MODULE_LIVE, tag);
+	return repeat(VBH_MODULE_LIVE, tag, module_name_gpa(mod));
 }
 
 long listed_gone(struct module *mod, u32 tag)
 {
 	syms.ftrace_release_mod(mod);
-	return repeat(VBH_MODULE_GONE, tag);
+	return repeat(VBH_MODULE_GONE, tag, module_name_gpa(mod));
 }

@@ -30,6 +30,13 @@ struct guarded {
 
 static LIST_HEAD(guarded_modules);
 static DEFINE_IDA(tags);
+static char *name_buffer;	/* VBH_MODULE_NAME bytes */
+
+u64 module_name_gpa(const struct module *mod)
+{
+	strscpy_pad(name_buffer, mod->name, VBH_MODULE_NAME);
+	return virt_to_phys(name_buffer);
+}
 
 static struct guarded *find(const struct module *mod)
 {
@@ -95,7 +102,8 @@ static void unprotect(struct guarded *g)
 	if (g->listed)
 		err = listed_gone(g->mod, g->tag);
 	else if (g->regions)
-		err = vbh_hypercall(VBH_HC_REGION_DEL, g->tag, 0, 0, 0);
+		err = vbh_hypercall(VBH_HC_REGION_DEL, g->tag,
+				    module_name_gpa(g->mod), 0, 0);
 	if (err)
 		pr_crit("the pages of module %s stay protected: %ld\n",
 			g->mod->name, err);
@@ -325,11 +333,20 @@ void modules_release(void)
 
 int modules_init(void)
 {
-	return register_module_notifier(&notifier);
+	int err;
+
+	name_buffer = kmalloc(VBH_MODULE_NAME, GFP_KERNEL);
+	if (!name_buffer)
+		return -ENOMEM;
+	err = register_module_notifier(&notifier);
+	if (err)
+		kfree(name_buffer);
+	return err;
 }
 
 void modules_exit(void)
 {
 	unregister_module_notifier(&notifier);
+	kfree(name_buffer);
 	ida_destroy(&tags);
 }

@@ -84,7 +84,8 @@ static int send_text(const struct patched *p)
 		};
 		if (nr < VBH_MAX_TEXTS && end < p->end)
 			continue;
-		err = vbh_hypercall(VBH_HC_TEXT, virt_to_phys(texts), nr, 0, 0);
+		err = vbh_hypercall(VBH_HC_TEXT, virt_to_phys(texts), nr,
+				    p->mod ? module_name_gpa(p->mod) : 0, 0);
 		nr = 0;
 	}
 	kfree(texts);

@@ -170,6 +170,8 @@ int policy_apply(const struct vbh_policy *policy, int catalogue, struct vbh_why 
 
 /* modules.c: text and rodata of modules. Locked. */
 
+/* Where its name is for the hypervisor, until the next call. Under vbh_mutex. */
+u64 module_name_gpa(const struct module *mod);
 int modules_init(void);
 void modules_exit(void);
 /* Protect every module that is loaded. */

@@ -100,6 +100,12 @@ static uint64_t stack_address(const struct vbh_event *ev, size_t i)
 	return 0xffffffff00000000ull | ev->stack[i];
 }
 
+/* Those have its name in place of a stack. */
+static bool names_module(const struct vbh_event *ev)
+{
+	return ev->kind == VBH_KIND_MODULE || ev->kind == VBH_KIND_TEXT;
+}
+
 static json_t *json_stack(const struct vbh_event *ev)
 {
 	json_t *list = json_array();
@@ -113,7 +119,7 @@ static json_t *json_stack(const struct vbh_event *ev)
 
 static json_t *json_event(const struct reader *r, const struct vbh_event *ev)
 {
-	char what[512], where[256], when[64], who[64];
+	char what[512], where[256], when[64], who[64], name[DESCRIBE_MODULE];
 	bool values = ev->flags & VBH_EVENT_F_VALUES, task = ev->flags & VBH_EVENT_F_TASK;
 	json_t *j = json_object(), *flags = json_array();
 
@@ -157,9 +163,8 @@ static json_t *json_event(const struct reader *r, const struct vbh_event *ev)
 	if (task)
 		*strrchr(comm_text(ev, who, sizeof(who)), '[') = '\0';
 	json_object_set_new(j, "comm", task ? json_string(who) : json_null());
-	if (!ev->vm && ev->kind == VBH_KIND_MODULE)
-		json_object_set_new(j, "module", json_sprintf("%.*s", (int)sizeof(ev->module),
-							      ev->module));
+	if (!ev->vm && names_module(ev))
+		json_object_set_new(j, "module", json_string(describe_module(ev, name)));
 	else if (!ev->vm)
 		json_object_set_new(j, "stack", json_stack(ev));
 	json_object_set_new(j, "lost", json_integer((json_int_t)ev->lost));
@@ -260,7 +265,7 @@ static void print_full(struct reader *r, const struct vbh_event *ev)
 		printf("  old      0x%llx\n  new      0x%llx (%u bytes)\n", ev->old_value,
 		       ev->new_value, ev->width);
 	printf("  task     %s\n", comm_text(ev, who, sizeof(who)));
-	for (size_t i = 0; !ev->vm && i < VBH_EVENT_STACK && ev->stack[i]; i++)
+	for (size_t i = 0; !ev->vm && !names_module(ev) && i < VBH_EVENT_STACK && ev->stack[i]; i++)
 		printf("  %-8s %s\n", i ? "" : "stack",
 		       symbol_at(stack_address(ev, i), where, sizeof(where)));
 	printf("  cr3      0x%llx\n  lost     %llu\n  hash     ", ev->cr3, ev->lost);
@@ -391,7 +396,9 @@ static int run(struct reader *r)
 	if (opt_json && !r->q.follow)
 		fputs(r->printed ? "\n]\n" : "[]\n", stdout);
 	/* Only they are recorded for who asks. */
-	if (r->q.follow && r->q.kind == VBH_KIND_PATCH && vbh_events_patching(r->vbh, true))
+	if (r->q.follow &&
+	    (r->q.kind == VBH_KIND_PATCH || r->q.kind == VBH_KIND_TEXT) &&
+	    vbh_events_patching(r->vbh, true))
 		return complain(EXIT_FAILED, "%s", vbh_error(r->vbh));
 	/* A VBH that has stopped (0) has no more use for the room. */
 	if (err && acknowledge(r))

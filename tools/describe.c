@@ -235,10 +235,22 @@ static void internal(struct line *l, const struct vbh_event *ev)
 	put_values(l, ev);
 }
 
+const char *describe_module(const struct vbh_event *ev, char *buf)
+{
+	size_t i;
+
+	for (i = 0; !ev->vm && i < sizeof(ev->module) && ev->module[i]; i++)
+		buf[i] = (char)(ev->module[i] < ' ' || ev->module[i] > '~' ? '?' : ev->module[i]);
+	buf[i] = '\0';
+	return buf;
+}
+
 static void module(struct line *l, const struct vbh_event *ev)
 {
+	char name[DESCRIBE_MODULE];
+
 	if (!ev->vm)
-		put(l, "module %.*s: ", (int)sizeof(ev->module), ev->module);
+		put(l, "module %s: ", describe_module(ev, name));
 	switch (ev->detail) {
 	case VBH_MODULE_NOT_LISTED:
 		put(l, "the catalogue has none with these bytes");
@@ -273,6 +285,16 @@ static void cpu(struct line *l, const struct vbh_event *ev)
 	put(l, ev->new_value ? "CPU %u started" : "CPU %u parked", ev->detail);
 }
 
+static void text(struct line *l, const struct vbh_event *ev)
+{
+	uint64_t bytes = ev->new_value ? ev->new_value : ev->old_value;
+	char name[DESCRIBE_MODULE];
+
+	describe_module(ev, name);
+	put(l, "module %s %s: %" PRIu64 " KiB of text at 0x%llx", *name ? name : "?",
+	    ev->new_value ? "came" : "went", bytes >> 10, ev->gla);
+}
+
 static void note(struct line *l, const struct vbh_event *ev)
 {
 	static const char * const words[] = {
@@ -305,6 +327,7 @@ static void (*const describers[VBH_KIND_END])(struct line *, const struct vbh_ev
 	[VBH_KIND_STOP] = note,
 	[VBH_KIND_PATCH] = patch,
 	[VBH_KIND_CPU] = cpu,
+	[VBH_KIND_TEXT] = text,
 };
 
 void describe_event(const struct vbh_event *ev, char *buf, size_t len)

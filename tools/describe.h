@@ -7,6 +7,13 @@
 #include <stdint.h>
 #include <libvbh.h>
 
+/*
+ * The name of the module that an event of VBH_KIND_MODULE or _TEXT is about, as
+ * far as it can be printed, in buf of DESCRIBE_MODULE bytes; "" if it has none.
+ */
+#define DESCRIBE_MODULE	(VBH_MODULE_NAME + 1)
+const char *describe_module(const struct vbh_event *ev, char *buf);
+
 /* "CR4 -SMEP (0x3506f0 -> 0x2506f0)", "kernel_text: commit_creds+0x3 ...", ... */
 void describe_event(const struct vbh_event *ev, char *buf, size_t len);
 /* Bits that differ, by name: "-SMEP +VME", in the order of their numbers. */

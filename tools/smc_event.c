@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "describe.h"
 #include "smc_event.h"
 #include "symbols.h"
 
@@ -44,7 +45,7 @@ static const char *tracer_of(struct smc_events *e, uint64_t target, bool fresh)
 }
 
 /* Functions that only carry out what somebody else wants patched. */
-static bool is_machinery(const char *name)
+static bool is_machinery(const struct symbol_info *s)
 {
 	static const char * const prefixes[] = {
 		"memcpy", "__memcpy", "text_poke", "__text_poke", "do_text_poke",
@@ -54,14 +55,14 @@ static bool is_machinery(const char *name)
 		"__arm_kprobe", "disarm_kprobe", "__disarm_kprobe", "register_ftrace",
 		"unregister_ftrace", "arch_optimize", "arch_unoptimize", "optimize_all",
 		"smp_text_poke", "smp_call_function", "on_each_cpu", "mutex_", "__mutex",
-		"__cond_resched", "cpus_read_", "static_branch", "tracepoint_", "enable_kprobe",
+		"notifier_", "blocking_notifier_", "__cond_resched", "cpus_read_", "static_branch", "tracepoint_", "enable_kprobe",
 		"disable_kprobe", "__disable_kprobe", "register_kprobe", "unregister_kprobe",
 	};
 
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
-		if (!strncmp(name, prefixes[i], strlen(prefixes[i])))
+		if (!strncmp(s->name, prefixes[i], strlen(prefixes[i])))
 			return true;
-	return false;
+	return !strcmp(s->module, "vbh");
 }
 
 /* What lies beyond these on a stack is what was there before. */
@@ -108,7 +109,7 @@ static void name_chain(struct smc_events *e, const uint32_t *stack, struct smc_c
 
 	c->nr_chain = 0;
 	c->origin = "";
-	if (symbol_info_at(c->rip, &s) && !is_machinery(s.name))
+	if (symbol_info_at(c->rip, &s) && !is_machinery(&s))
 		c->origin = name_of(&s, origin, sizeof(origin));
 	for (size_t i = 0; i < VBH_EVENT_STACK && stack[i]; i++) {
 		uint64_t addr = 0xffffffff00000000ull | stack[i];
@@ -116,7 +117,7 @@ static void name_chain(struct smc_events *e, const uint32_t *stack, struct smc_c
 		if (!symbol_info_at(addr - 1, &s) || !follows_call(e->text->system, addr))
 			continue;
 		symbol_at(addr, names[c->nr_chain], NAME_MAX_LEN);
-		if (!*c->origin && !is_machinery(s.name))
+		if (!*c->origin && !is_machinery(&s))
 			c->origin = name_of(&s, origin, sizeof(origin));
 		c->chain[c->nr_chain] = names[c->nr_chain];
 		c->nr_chain++;
@@ -254,11 +255,11 @@ static const char *object_at(const struct smc_events *e, uint64_t addr)
 	return "";
 }
 
-static void give_out(struct smc_events *e, struct smc_open *o, uint32_t patch)
+/* Where it is and who did it. */
+static void name_place(struct smc_events *e, struct smc_open *o)
 {
 	static char symbol[NAME_MAX_LEN], writer[NAME_MAX_LEN];
 	struct smc_change *c = &o->c;
-	const struct smc_site *s = c->addr ? smc_site_at(e->text, c->addr) : NULL;
 
 	c->key = "";
 	c->before = "";
@@ -272,6 +273,14 @@ static void give_out(struct smc_events *e, struct smc_open *o, uint32_t patch)
 	c->symbol = symbol;
 	c->writer = symbol_at(c->rip, writer, sizeof(writer));
 	name_chain(e, o->stack, c);
+}
+
+static void give_out(struct smc_events *e, struct smc_open *o, uint32_t patch)
+{
+	struct smc_change *c = &o->c;
+	const struct smc_site *s = c->addr ? smc_site_at(e->text, c->addr) : NULL;
+
+	name_place(e, o);
 	if (c->action != VBH_ACTION_NOTED)
 		c->kind = SMC_UNKNOWN;
 	else if (s && s->addr == c->addr && s->len == c->len)
@@ -339,6 +348,35 @@ static void single(struct smc_events *e, const struct vbh_event *ev, uint64_t ad
 	memcpy(o.c.old, &ev->old_value, SMC_BYTES);
 	memcpy(o.c.new, &ev->new_value, SMC_BYTES);
 	give_out(e, &o, ev->detail);
+}
+
+/* Text of a module came or went: a change of no bytes that anybody knew. */
+static void module(struct smc_events *e, const struct vbh_event *ev, int64_t time)
+{
+	static char size[64], name[DESCRIBE_MODULE], symbol[DESCRIBE_MODULE + 2];
+	struct smc_error err = { "" };
+	struct smc_open o;
+
+	/* Its sites are wanted soon. */
+	if (ev->new_value && !*e->text->system->root)
+		smc_text_refresh(e->text, &err);
+	start(&o, ev, time);
+	memset(o.stack, 0, sizeof(o.stack));
+	o.c.addr = ev->gla;
+	o.c.complete = true;
+	o.c.writes = 0;
+	o.c.kind = SMC_MODULE;
+	name_place(e, &o);
+	snprintf(symbol, sizeof(symbol), "[%s]", describe_module(ev, name));
+	o.c.symbol = symbol;
+	o.c.object = name;
+	o.c.key = name;
+	o.c.origin = "the module loader";
+	snprintf(size, sizeof(size), "%llu KiB of text",
+		 (ev->new_value ? ev->new_value : ev->old_value) >> 10);
+	*(ev->new_value ? &o.c.after : &o.c.before) = size;
+	e->changes++;
+	e->change(&o.c, e->arg);
 }
 
 static struct smc_open *find_open(struct smc_events *e, uint64_t site)
@@ -452,6 +490,10 @@ int smc_event(struct smc_events *e, const struct vbh_event *ev)
 
 	e->events++;
 	count(e, ev, time);
+	if (ev->kind == VBH_KIND_TEXT) {
+		module(e, ev, time);
+		return 0;
+	}
 	if (ev->kind != VBH_KIND_PATCH &&
 	    (ev->kind != VBH_KIND_WRITE || (ev->detail != VBH_REGION_KERNEL_TEXT &&
 					    ev->detail != VBH_REGION_MODULE_TEXT &&

@@ -307,6 +307,8 @@ static void watch_change(const struct smc_change *c, void *arg)
 	       smc_kind_name((enum smc_kind)c->kind), c->symbol);
 	if (*c->before && *c->after) {
 		printf("%s -> %s", c->before, c->after);
+	} else if (!c->len) {
+		printf("%s%s", *c->after ? c->after : c->before, *c->after ? " came" : " went");
 	} else {
 		for (int i = 0; i < c->len; i++)
 			printf("%02x", c->old[i]);

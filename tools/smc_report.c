@@ -148,10 +148,17 @@ static const char *bytes_text(const uint8_t *bytes, size_t n, char *buf)
 	return buf;
 }
 
+/* Of a module, which has none before it comes and after it went. */
+static const char *no_bytes(const char *words)
+{
+	return *words ? words : "nothing";
+}
+
 static bool same_change(const struct smc_change *a, const struct smc_change *b)
 {
 	return a->addr == b->addr && a->len == b->len && !memcmp(a->old, b->old, a->len) &&
-	       !memcmp(a->new, b->new, a->len) && a->action == b->action;
+	       !memcmp(a->new, b->new, a->len) && a->action == b->action &&
+	       (a->len || !strcmp(a->after, b->after));
 }
 
 /* Each different change of a group once, with both sides in words. */
@@ -171,10 +178,11 @@ static void print_changes(const struct group *g, bool disasm)
 		for (k = i + 1; k < g->n && g->first[k].c->addr == c->addr; k++)
 			times += same_change(g->first[k].c, c);
 		printf("%20zu x %s: %s -> %s%s%s\n", times, c->symbol,
-		       bytes_text(c->old, c->len, old), bytes_text(c->new, c->len, new),
+		       c->len ? bytes_text(c->old, c->len, old) : no_bytes(c->before),
+		       c->len ? bytes_text(c->new, c->len, new) : no_bytes(c->after),
 		       c->complete ? "" : " (not complete)",
 		       c->action == VBH_ACTION_DENIED ? " (denied)" : "");
-		if (!disasm)
+		if (!disasm || !c->len)
 			continue;
 		smc_disassemble(c->addr, c->old, c->len, code, sizeof(code));
 		printf("%24s- %s\n", "", code);

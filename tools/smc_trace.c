@@ -245,7 +245,7 @@ static void read_change(struct line *l)
 	c.time = get_number(l, "time", INT64_MIN, INT64_MAX);
 	c.duration = (uint64_t)get_number(l, "duration", 0, INT64_MAX);
 	c.cpu = (uint32_t)get_number(l, "cpu", 0, UINT32_MAX);
-	c.writes = (uint32_t)get_number(l, "writes", 1, UINT32_MAX);
+	c.writes = (uint32_t)get_number(l, "writes", 0, UINT32_MAX);
 	c.pid = (int32_t)get_number(l, "pid", -1, INT32_MAX);
 	c.addr = get_hex(l, "address");
 	c.physical = get_hex(l, "physical");
@@ -253,6 +253,8 @@ static void read_change(struct line *l)
 	c.len = get_bytes(l, "old", c.old);
 	if (get_bytes(l, "new", c.new) != c.len)
 		blame(l, "new");
+	if (!c.writes && c.len)
+		blame(l, "writes");
 	c.symbol = get_string(l, "symbol");
 	c.object = get_string(l, "object");
 	c.key = get_string(l, "key");

@@ -95,8 +95,9 @@ enum vbh_dtr {
  */
 #define VBH_HC_REGION_ADD	VBH_HC(5)
 /*
- * VBH_HC_REGION_DEL(tag): remove every region with that tag. Before the seal
- * only (-EPERM); tag 0 can't be removed (-EINVAL); -ENOENT: nothing has it.
+ * VBH_HC_REGION_DEL(tag, name): remove every region with that tag. Before the seal
+ * only (-EPERM); tag 0 can't be removed (-EINVAL); -ENOENT: nothing has it. name:
+ * 0, or the gpa of VBH_MODULE_NAME bytes for the VBH_KIND_TEXT that is to be.
  */
 #define VBH_HC_REGION_DEL	VBH_HC(6)
 /*
@@ -133,9 +134,10 @@ enum vbh_dtr {
  */
 #define VBH_HC_CPU		VBH_HC(13)
 /*
- * VBH_HC_TEXT(gpa of struct vbh_text[], count): kernel text that is about to get
- * patch sites, ascending by gva, all of it or none. Its pages are protected
- * already. At most VBH_MAX_TEXTS. Before the seal only (-EPERM); -ENOSPC.
+ * VBH_HC_TEXT(gpa of struct vbh_text[], count, name): kernel text that is about to
+ * get patch sites, ascending by gva, all of it or none. Its pages are protected
+ * already. At most VBH_MAX_TEXTS. Before the seal only (-EPERM); -ENOSPC. name: as
+ * with VBH_HC_REGION_DEL.
  */
 #define VBH_HC_TEXT		VBH_HC(14)
 /*
@@ -187,10 +189,10 @@ enum vbh_cpu_op {
 	VBH_CPU_PARK,		/* going offline: an INIT for it is honest until it starts again */
 };
 
-/* What becomes of VBH_KIND_PATCH. */
+/* What becomes of VBH_KIND_PATCH and VBH_KIND_TEXT. */
 enum vbh_notes {
-	VBH_NOTES_COUNT,	/* it is counted, in struct vbh_status; at first */
-	VBH_NOTES_RECORD,	/* and recorded, while somebody listens */
+	VBH_NOTES_COUNT,	/* patches are counted, in struct vbh_status; at first */
+	VBH_NOTES_RECORD,	/* both are recorded, while somebody listens */
 	VBH_NOTES_ALWAYS,	/* and recorded, because the policy says so */
 };
 
@@ -458,6 +460,11 @@ enum vbh_kind {
 	/* honest patching, if VBH_HC_NOTES; detail: enum vbh_patch; gla: the text's */
 	VBH_KIND_PATCH,
 	VBH_KIND_CPU,		/* CPU parked (new 0) or started (new 1) */
+	/*
+	 * Text of a module came or went, if VBH_HC_NOTES; detail: its tag; gla: where;
+	 * old, new: bytes of it that were known, and that are.
+	 */
+	VBH_KIND_TEXT,
 	VBH_KIND_END,
 };
 
@@ -512,7 +519,8 @@ struct vbh_event {
 		 * of known text, from RSP up; then 0. Return addresses are among them.
 		 */
 		__u32 stack[VBH_EVENT_STACK];
-		char module[VBH_MODULE_NAME];	/* VBH_KIND_MODULE: which, as it says */
+		/* VBH_KIND_MODULE and _TEXT: which, as it or the guest says */
+		char module[VBH_MODULE_NAME];
 		/* On a KVM host, where vm is not 0, in place of both: */
 		struct {
 			__u64 vm_seq;		/* seq in the VM's own ring, 0 if it is not there */

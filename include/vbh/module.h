@@ -58,9 +58,11 @@ enum vbh_module_op {
 	VBH_MODULE_FEED,
 	/* All was fed. 1: call again; 0: it is accepted, and its patch sites count. */
 	VBH_MODULE_END,
-	/* Its init has run: that part goes, its text cleared. 1: call again. */
+	/* gpa: 0, or of VBH_MODULE_NAME bytes for the VBH_KIND_TEXT that is to be. Its
+	 * init has run: that part goes, its text cleared. 1: call again.
+	 */
 	VBH_MODULE_LIVE,
-	/* All of it goes, its text cleared. 1: call again; -ENOENT. */
+	/* gpa as above. All of it goes, its text cleared. 1: call again; -ENOENT. */
 	VBH_MODULE_GONE,
 	VBH_NR_MODULE_OPS,
 };

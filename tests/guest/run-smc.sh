@@ -160,6 +160,11 @@ dispatcher()
 }
 
 grep -q vbh.short /proc/cmdline || dispatcher
+claim "a module comes and goes" record -- sh -c "modprobe dummy && rmmod dummy"
+claim "it came first" are 1 '"kind":"module-load","key":"dummy","before":"","after":"' \
+	'"comm":"modprobe"'
+claim "and went" are 1 '"kind":"module-load","key":"dummy","before":"' '"after":"","writes":0' \
+	'"comm":"rmmod"'
 claim "memory says the same as the trace" differs vfs_rmdir+0x20
 echo vfs_rmdir+0x20 > $flip
 claim "the sites of a function are known" sh -c "vbhctl smc sites $files vfs_rmdir |

@@ -41,9 +41,8 @@ bochs_build()
 
 bochs_prepare()
 {
-	# Guest time passes by instructions. At about what a build machine
-	# emulates, a second of the guest's is a second or less of ours.
-	local ips=50000000
+	# Guest time passes by instructions.
+	local ips=$((mips * 1000000))
 
 	(($(stat -L -c %s "$initrd") < (mem - 192) * 1048576)) ||
 		die "the initramfs does not fit into $mem MiB"

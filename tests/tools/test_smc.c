@@ -385,6 +385,29 @@ static void three_stores_to_a_site_are_one_change(void **state)
 	assert_int_equal(got.gaps, 0);
 }
 
+static void a_module_that_comes_is_a_change_of_no_bytes(void **state)
+{
+	struct vbh_event ev = store(ROOT_TEXT + 0x500, 0, "", "");
+
+	(void)state;
+	ev.kind = VBH_KIND_TEXT;
+	ev.patches = 0;
+	info.status.patches--;
+	ev.new_value = 0x6000;
+	assert_int_equal(smc_event(&events, &ev), 0);
+	ev.old_value = 0x6000;
+	ev.new_value = 0;
+	assert_int_equal(smc_event(&events, &ev), 0);
+	assert_int_equal(got.n, 2);
+	assert_int_equal(got.c[0].kind, SMC_MODULE);
+	assert_int_equal(got.c[0].len, 0);
+	assert_int_equal(got.c[0].writes, 0);
+	assert_string_equal(got.text[0][2], "24 KiB of text");
+	assert_string_equal(got.text[1][2], "");
+	assert_int_equal(got.others + got.gaps, 0);
+	smc_events_end(&events);
+}
+
 static void callers_are_those_behind_a_call_up_to_the_entry(void **state)
 {
 	(void)state;
@@ -538,6 +561,7 @@ int main(void)
 		cmocka_unit_test(a_damaged_kernel_is_refused_or_at_least_survived),
 		cmocka_unit_test(what_a_system_lacks_is_named),
 		E(three_stores_to_a_site_are_one_change),
+		E(a_module_that_comes_is_a_change_of_no_bytes),
 		E(callers_are_those_behind_a_call_up_to_the_entry),
 		E(batches_of_sites_are_kept_apart),
 		E(a_gap_ends_what_was_begun_and_is_counted),

@@ -293,10 +293,16 @@ static void a_traced_module_uses_its_trampolines(void **state)
 	assert_int_equal(module_load(), 0);
 	assert_int_equal(tramps->nr, 1);
 	assert_int_equal(((struct patch_tramp *)vec_at(tramps, 0))->users, 3);
+	assert_int_equal(call(VBH_HC_NOTES, VBH_NOTES_RECORD, 0, 0), 0);
 	assert_int_equal(module_repeat(VBH_MODULE_LIVE, NEW_TAG), 0);
 	assert_int_equal(((struct patch_tramp *)vec_at(tramps, 0))->users, 2);
+	assert_int_equal(last_event()->kind, VBH_KIND_TEXT);
+	assert_int_equal(last_event()->gla, NEW);
+	assert_true(last_event()->new_value && !last_event()->old_value);
 	assert_int_equal(module_repeat(VBH_MODULE_GONE, NEW_TAG), 0);
 	assert_int_equal(tramps->nr, 0);
+	assert_int_equal(last_event()->kind, VBH_KIND_TEXT);
+	assert_true(last_event()->old_value && !last_event()->new_value);
 
 	/* One that is refused has never counted. */
 	module_make();

@@ -204,6 +204,37 @@ static void a_modules_sites_go_with_its_regions(void **state)
 	assert_true(body->nr_pages < 16);
 }
 
+static void text_that_comes_or_goes_is_noted_on_request(void **state)
+{
+	const struct vbh_event *ev;
+	u64 before = events();
+
+	(void)state;
+	world_module();
+	assert_int_equal(call(VBH_HC_REGION_DEL, MOD_TAG, 0, 0), 0);
+	assert_int_equal(events(), before);
+
+	assert_int_equal(call(VBH_HC_NOTES, VBH_NOTES_RECORD, 0, 0), 0);
+	/* Its pages were told one by one: the second note is of both. */
+	world_module();
+	assert_int_equal(events(), before + 2);
+	ev = last_event();
+	assert_int_equal(ev->kind, VBH_KIND_TEXT);
+	assert_int_equal(ev->action, VBH_ACTION_NOTED);
+	assert_int_equal(ev->detail, MOD_TAG);
+	assert_int_equal(ev->gla, MOD);
+	assert_int_equal(ev->old_value, 0);
+	assert_int_equal(ev->new_value, 0x2000);
+	assert_int_equal(call(VBH_HC_REGION_DEL, MOD_TAG, 0, 0), 0);
+	ev = assert_one_event(before + 2, VBH_KIND_TEXT, VBH_ACTION_NOTED);
+	assert_int_equal(ev->gla, MOD);
+	assert_int_equal(ev->old_value, 0x2000);
+	assert_int_equal(ev->new_value, 0);
+	/* What is refused did not come. */
+	assert_int_equal(hand_over_text(MOD, MOD_GPA0, 0x1000, 1), -EINVAL);
+	assert_int_equal(last_event()->kind, VBH_KIND_HYPERCALL);
+}
+
 static void nothing_is_handed_over_after_the_seal(void **state)
 {
 	u32 before = sites();
@@ -274,6 +305,7 @@ int main(void)
 		T(text_must_be_protected_and_apart),
 		T(a_batch_of_text_is_taken_whole_or_not_at_all),
 		T(a_modules_sites_go_with_its_regions),
+		T(text_that_comes_or_goes_is_noted_on_request),
 		T(nothing_is_handed_over_after_the_seal),
 		T(ftraces_callers_are_told_once_and_fit_the_text),
 	};
