@@ -48,6 +48,7 @@ check_nested()
 		image patch patch/honest.sh -m test_static_keys -m dummy -m nf_conntrack
 		boot patch --timeout $((limit * 2)) --append nowatchdog
 	fi
+	! wanted kexec || kexec
 	if wanted cost; then
 		image=cost
 		image cost run-cost.sh
