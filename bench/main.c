@@ -20,7 +20,7 @@
 #define POLICY		"/etc/vbh/policy.conf"
 #define KEY		"the key of the benchmark"
 #define CATALOGUE	"/tmp/catalogue"
-#define CYCLES		6
+#define CYCLES		3
 #define LAUNCHES	5
 
 enum mode mode = STOPPED;
