@@ -20,6 +20,7 @@
 /* A change whose last store has not been seen. */
 struct smc_open {
 	struct smc_change c;
+	uint8_t stored;		/* bytes of the site that stores have been to, a bit each */
 	uint32_t stack[VBH_EVENT_STACK];
 	char comm[17];
 };
@@ -441,9 +442,13 @@ static int to_site(struct smc_events *e, const struct vbh_event *ev, const struc
 	}
 	o->c.writes++;
 	o->c.duration = (uint64_t)(time - o->c.time);
-	if (from || new[0] == INT3)
-		memcpy(o->c.old + from, old, len);
-	memcpy(o->c.new + from, new, len);
+	/* The kernel's memcpy() may store twice where two pieces of it overlap. */
+	for (size_t i = 0; i < len; i++) {
+		if (!(o->stored & 1u << (from + i)) && (from || new[0] == INT3))
+			o->c.old[from + i] = old[i];
+		o->stored |= (uint8_t)(1u << (from + i));
+		o->c.new[from + i] = new[i];
+	}
 	if (!from && new[0] != INT3)
 		close_open(e, o);
 	return 0;

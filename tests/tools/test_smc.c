@@ -385,6 +385,20 @@ static void three_stores_to_a_site_are_one_change(void **state)
 	assert_int_equal(got.gaps, 0);
 }
 
+static void a_store_over_what_was_stored_hides_nothing(void **state)
+{
+	(void)state;
+	send(SITE, 1, "\x0f", "\xcc");
+	send(SITE + 1, 4, NOP5 + 1, JUMP5 + 1);
+	send(SITE + 1, 4, JUMP5 + 1, JUMP5 + 1);
+	send(SITE, 1, "\xcc", "\xe9");
+	assert_int_equal(got.n, 1);
+	assert_int_equal(got.c[0].writes, 4);
+	assert_memory_equal(got.c[0].old, NOP5, 5);
+	assert_memory_equal(got.c[0].new, JUMP5, 5);
+	smc_events_end(&events);
+}
+
 static void a_module_that_comes_is_a_change_of_no_bytes(void **state)
 {
 	struct vbh_event ev = store(ROOT_TEXT + 0x500, 0, "", "");
@@ -561,6 +575,7 @@ int main(void)
 		cmocka_unit_test(a_damaged_kernel_is_refused_or_at_least_survived),
 		cmocka_unit_test(what_a_system_lacks_is_named),
 		E(three_stores_to_a_site_are_one_change),
+		E(a_store_over_what_was_stored_hides_nothing),
 		E(a_module_that_comes_is_a_change_of_no_bytes),
 		E(callers_are_those_behind_a_call_up_to_the_entry),
 		E(batches_of_sites_are_kept_apart),
