@@ -56,18 +56,28 @@ static u32 layout(void)
 {
 	return (VBH_ABI_VERSION ^ sizeof(struct state_head) << 12) + sizeof(struct state_vcpu) +
 	       sizeof(struct region) * 31 + sizeof(struct patch_text) * 61 +
-	       sizeof(struct patch_tramp) * 127;
+	       sizeof(struct patch_tramp) * 127 + sizeof(struct known_module) * 251;
 }
 
-/* In the order of the block; nr elements follow a u32. */
-static void all_vecs(struct patch_state *p, struct vec *v[6])
+#define NR_VECS		9
+
+/*
+ * In the order of the block; nr elements follow a u32. The module that is being
+ * checked is left out: what its guest sends next is refused, and it goes.
+ */
+static void all_vecs(struct vbh_guest *g, struct vec *v[NR_VECS])
 {
+	struct patch_state *p = &g->patch;
+
 	v[0] = &p->texts;
 	v[1] = &p->mcount;
 	v[2] = &p->jumps;
 	v[3] = &p->calls;
 	v[4] = &p->entries;
 	v[5] = &p->tramps;
+	v[6] = &g->module.catalogue;
+	v[7] = &g->module.symbols;
+	v[8] = &g->module.modules;
 }
 
 /* What does not fit is counted only. */
@@ -146,7 +156,7 @@ static int put_vcpus(struct kvm_vbh *v, struct writer *w)
 
 static int put_all(struct kvm_vbh *v, struct writer *w)
 {
-	struct vec *vecs[6];
+	struct vec *vecs[NR_VECS];
 	int err;
 	u32 i, j;
 
@@ -156,7 +166,7 @@ static int put_all(struct kvm_vbh *v, struct writer *w)
 	if (err)
 		return err;
 	put(w, v->guest.regions.table, v->guest.regions.nr * sizeof(struct region));
-	all_vecs(&v->guest.patch, vecs);
+	all_vecs(&v->guest, vecs);
 	for (i = 0; i < ARRAY_SIZE(vecs); i++) {
 		put(w, &vecs[i]->nr, sizeof(vecs[i]->nr));
 		for (j = 0; j < vecs[i]->nr; j++)
@@ -332,8 +342,9 @@ static int take_regions(struct kvm_vbh *v, struct reader *r, u32 nr, u32 next_id
 	return 0;
 }
 
-static bool element_ok(const struct patch_state *p, const struct vec *v, const void *at)
+static bool element_ok(const struct vbh_guest *g, const struct vec *v, const void *at)
 {
+	const struct patch_state *p = &g->patch;
 	const struct state_call *c = at;
 
 	if (v == &p->calls)
@@ -342,7 +353,17 @@ static bool element_ok(const struct patch_state *p, const struct vec *v, const v
 		       (c->len == 5 || (c->len == 6 && c->kind == VBH_SITE_TAIL));
 	if (v == &p->tramps)
 		return ((const struct patch_tramp *)at)->caller < ARRAY_SIZE(p->ftrace.caller);
+	if (v == &g->module.modules)
+		return ((const struct known_module *)at)->step <= MODULE_GOING;
 	return true;
+}
+
+/* They are looked up by the u32 that each begins with, which several may share if it is a hash. */
+static bool in_order(const struct vbh_guest *g, const struct vec *v, u32 last, u32 key)
+{
+	if (v == &g->module.catalogue || v == &g->module.symbols)
+		return last <= key;
+	return last < key;
 }
 
 static int take_vec(struct kvm_vbh *v, struct reader *r, struct vec *to)
@@ -356,9 +377,9 @@ static int take_vec(struct kvm_vbh *v, struct reader *r, struct vec *to)
 	if (vec_grow(&v->guest, to, *nr))
 		return -ENOMEM;
 	for (i = 0; i < *nr; i++, at += to->size) {
-		/* Sorted, for they are looked up. */
-		if (!element_ok(&v->guest.patch, to, at) ||
-		    (i && *(const u32 *)at <= *(const u32 *)(at - to->size)))
+		if (!element_ok(&v->guest, to, at) ||
+		    (i && !in_order(&v->guest, to, *(const u32 *)(at - to->size),
+				    *(const u32 *)at)))
 			return -EINVAL;
 		memcpy(vec_at(to, i), at, to->size);
 		to->nr = i + 1;
@@ -369,7 +390,7 @@ static int take_vec(struct kvm_vbh *v, struct reader *r, struct vec *to)
 static int take_all(struct kvm_vbh *v, struct reader *r)
 {
 	const struct state_head *h = get(r, sizeof(*h));
-	struct vec *vecs[6];
+	struct vec *vecs[NR_VECS];
 	int err;
 	u32 i;
 
@@ -379,7 +400,7 @@ static int take_all(struct kvm_vbh *v, struct reader *r)
 	err = take_vcpus(v, r, h->nr_vcpus);
 	if (!err)
 		err = take_regions(v, r, h->nr_regions, h->next_id);
-	all_vecs(&v->guest.patch, vecs);
+	all_vecs(&v->guest, vecs);
 	for (i = 0; !err && i < ARRAY_SIZE(vecs); i++) {
 		err = take_vec(v, r, vecs[i]);
 		/* Where ftrace's callers stand is looked up in the texts. */

@@ -6,6 +6,7 @@
  * where there is such a thing.
  */
 #include <errno.h>
+#include <sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -269,6 +270,75 @@ static void *save(struct vm *vm, struct kvm_vbh_state *s)
 	return ioctl(vm->fd, KVM_VBH_GET_STATE, s) ? NULL : block;
 }
 
+/* A page of text and one that goes after its init, without a single field. */
+#define MODULE_TAG	(VBH_TAG_MODULE | 5)
+#define MODULE_GVA	0xffffffffc0000000ull
+#define MODULE_GPA	(AT_FREE + 64 * PAGE)
+
+static const struct vbh_layout module_layout = { PAGE, PAGE, PAGE, PAGE, 0, 0 };
+static const struct vbh_field module_fields[4] = {
+	{ .kind_skip = VBH_FIELD_SKIP_MAX }, { .kind_skip = PAGE - VBH_FIELD_SKIP_MAX },
+	{ .kind_skip = VBH_FIELD_SKIP_MAX }, { .kind_skip = PAGE - VBH_FIELD_SKIP_MAX },
+};
+
+/* Its digest into the catalogue of this guest. */
+static int64_t list_module(struct vm *vm)
+{
+	const uint8_t *at = vm->mem + MODULE_GPA;
+	uint8_t digest[SHA256_DIGEST_LENGTH];
+	SHA2_CTX sha;
+
+	memset(vm->mem + MODULE_GPA, 0x90, 2 * PAGE);
+	SHA256Init(&sha);
+	SHA256Update(&sha, (const uint8_t *)&module_layout, sizeof(module_layout));
+	for (int i = 0; i < 4; i++) {
+		SHA256Update(&sha, (const uint8_t *)&module_fields[i], sizeof(module_fields[i]));
+		SHA256Update(&sha, at, module_fields[i].kind_skip);
+		at += module_fields[i].kind_skip;
+	}
+	SHA256Final(digest, &sha);
+	memcpy(vm->mem + AT_BUFFER, digest, sizeof(digest));
+	return hypercall(vm->vcpu, VBH_HC_CATALOGUE, AT_BUFFER, 1, 0);
+}
+
+static int64_t module_call(struct vm *vm, enum vbh_module_op op, const void *data, size_t len,
+			   uint64_t count)
+{
+	memcpy(vm->mem + AT_BUFFER, data, len);
+	return hypercall4(vm->vcpu, VBH_HC_MODULE, op, MODULE_TAG, AT_BUFFER, count);
+}
+
+static int64_t load_module(struct vm *vm)
+{
+	const struct vbh_module m = {
+		.size = sizeof(m), .tag = MODULE_TAG, .core = MODULE_GVA,
+		.init = MODULE_GVA + PAGE, .layout = module_layout, .rule = VBH_RULE_DENY,
+		.name = "tiny",
+	};
+	const struct vbh_text runs[2] = {
+		{ .gva = MODULE_GVA, .gpa = MODULE_GPA, .len = PAGE, .tag = MODULE_TAG },
+		{ .gva = MODULE_GVA + PAGE, .gpa = MODULE_GPA + PAGE, .len = PAGE,
+		  .tag = MODULE_TAG },
+	};
+	size_t left = sizeof(module_fields);
+	int64_t ret = module_call(vm, VBH_MODULE_BEGIN, &m, sizeof(m), sizeof(m));
+
+	if (!ret)
+		ret = module_call(vm, VBH_MODULE_PAGES, runs, sizeof(runs), 2);
+	while (!ret && left) {
+		const uint8_t *at = (const uint8_t *)module_fields + sizeof(module_fields) - left;
+
+		ret = module_call(vm, VBH_MODULE_FEED, at, left, left);
+		if (ret > 0) {
+			left -= ret;
+			ret = 0;
+		}
+	}
+	while (!ret && (ret = module_call(vm, VBH_MODULE_END, "", 0, 0)) > 0)
+		ret = 0;
+	return ret;
+}
+
 static void saving(void)
 {
 	struct vm *from = vm_new(KVM_X86_VBH_ENABLE, 2), *to = vm_new(KVM_X86_VBH_ENABLE, 2);
@@ -284,6 +354,7 @@ static void saving(void)
 	region_add(from->vcpu, page, PAGE, RX, 0);
 	pin_add(from->vcpu, VBH_PIN_CR0, 0, CR0_WP, VBH_RULE_DENY);
 	hypercall(from->vcpu, VBH_HC_EVENT_RING, AT_FREE + 32 * PAGE, 4 * PAGE, 0);
+	check(!list_module(from), "a guest lists a module");
 	hypercall(from->vcpu, VBH_HC_SEAL, 0, 0, 0);
 	vcpu_store(from->vcpu, page, 1);
 	block = save(from, &s);
@@ -294,6 +365,15 @@ static void saving(void)
 	check(!status(a, &st) && st.state == VBH_STATE_SEALED && st.violations == 4,
 	      "is sealed, and has its count of violations");
 	check(ioctl(to->fd, KVM_VBH_SET_STATE, &s) && errno == EBUSY, "but only once");
+	memset(to->mem + MODULE_GPA, 0x90, 2 * PAGE);
+	to->mem[MODULE_GPA + 7] ^= 1;
+	check(load_module(to) == -EACCES, "one that is not the listed module is refused");
+	check(!module_call(to, VBH_MODULE_GONE, "", 0, 0), "and goes");
+	memset(to->mem + MODULE_GPA, 0x90, 2 * PAGE);
+	check(!load_module(to) && !module_call(to, VBH_MODULE_LIVE, "", 0, 0),
+	      "the module that was listed before is accepted");
+	vcpu_store(a, MODULE_GPA, 1);
+	check(to->mem[MODULE_GPA] == 0x90, "and protected");
 
 	wrong = malloc(s.len);
 	srand(1);

@@ -295,14 +295,19 @@ enum end vcpu_load(struct vcpu *vcpu, uint64_t at, uint64_t *value)
 	return end;
 }
 
-int64_t hypercall(struct vcpu *vcpu, uint64_t nr, uint64_t a, uint64_t b, uint64_t c)
+int64_t hypercall4(struct vcpu *vcpu, uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
-	struct regs r = { .rax = nr, .rbx = a, .rcx = b, .rdx = c };
+	struct regs r = { .rax = nr, .rbx = a, .rcx = b, .rdx = c, .rsi = d };
 	enum end end = vcpu_do(vcpu, CODE_HYPERCALL, &r);
 
 	if (end != END_OK && end != END_VBH)
 		die("hypercall 0x%llx ended with %d", (unsigned long long)nr, end);
 	return r.rax;
+}
+
+int64_t hypercall(struct vcpu *vcpu, uint64_t nr, uint64_t a, uint64_t b, uint64_t c)
+{
+	return hypercall4(vcpu, nr, a, b, c, 0);
 }
 
 /* A page for each vCPU, so that several may call at once. */

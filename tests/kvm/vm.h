@@ -94,6 +94,7 @@ enum end vcpu_store(struct vcpu *vcpu, uint64_t at, uint64_t value);
 enum end vcpu_load(struct vcpu *vcpu, uint64_t at, uint64_t *value);
 /* A hypercall; its result. Dies if the instruction faults. */
 int64_t hypercall(struct vcpu *vcpu, uint64_t nr, uint64_t a, uint64_t b, uint64_t c);
+int64_t hypercall4(struct vcpu *vcpu, uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
 /* Regions and pins, one at a time, by a buffer in the guest. */
 int64_t region_add(struct vcpu *vcpu, uint64_t gpa, uint64_t len, uint32_t rights, uint32_t tag);
 int64_t region_rule(struct vcpu *vcpu, uint64_t gpa, uint64_t len, uint32_t rights, uint8_t rule);
