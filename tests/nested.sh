@@ -36,6 +36,11 @@ check_nested()
 		image $image run-$image.sh
 		boot $image --timeout "$limit"
 	done
+	if wanted listed; then
+		image=listed
+		listed_image listed
+		boot listed --timeout $((limit * 2)) --append vbh.loads=5
+	fi
 	if wanted honest; then
 		image=honest
 		image honest run-honest.sh -m test_static_keys -m dummy \
@@ -47,6 +52,11 @@ check_nested()
 		image='patch'
 		image patch patch/honest.sh -m test_static_keys -m dummy -m nf_conntrack
 		boot patch --timeout $((limit * 2)) --append nowatchdog
+	fi
+	if wanted smc; then
+		image=smc
+		smc_image
+		boot smc --timeout $((limit * 2)) --append nowatchdog
 	fi
 	! wanted kexec || kexec
 	if wanted cost; then
