@@ -50,7 +50,7 @@ check_nested()
 	fi
 	if wanted patch; then
 		image='patch'
-		image patch patch/honest.sh -m test_static_keys -m dummy -m nf_conntrack
+		patch_image patch
 		boot patch --timeout $((limit * 2)) --append nowatchdog
 	fi
 	if wanted smc; then

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Ordinary work for as long as vbh.minutes=N says: nothing of what it does to the
+# kernel's text is left unexplained, none of it is a violation, and VBH keeps no
+# memory of it.
+
+. /rig/lib.sh
+. /rig/work.sh
+minutes=$(sed -n 's/.*vbh.minutes=\([0-9]*\).*/\1/p' /proc/cmdline)
+minutes=${minutes:-5}
+cpu1=/sys/devices/system/cpu/cpu1/online
+
+uptime_s()
+{
+	cut -d. -f1 /proc/uptime
+}
+
+# Prints what nothing explains.
+unexplained()
+{
+	vbhctl smc diff --modules "/lib/modules/$(uname -r)" --modules /rig 2> /tmp/diff.said
+}
+
+clean()
+{
+	local text
+	text=$(unexplained)
+	[ $? = 0 ] && [ -z "$text" ] && return
+	echo "$text"
+	cat /tmp/diff.said
+	return 1
+}
+
+free_memory()
+{
+	vbhctl -j status | tr -d ' ' | tr ',{}' '\n\n\n' | sed -n 's/^"memory_free":\([0-9]*\)$/\1/p'
+}
+
+work()
+{
+	switch $schedstats && switch $tracing/events/sched/enable &&
+		tracer function 'vfs_*' && tracer function_graph 'tcp_*' && kprobes &&
+		modules 2 && netfilter && event sched/sched_switch && patches keys 1 &&
+		patches bpf 1 && modprobe nf_conntrack && rmmod nf_conntrack &&
+		echo 0 > $cpu1 && echo 1 > $cpu1
+}
+
+claim "a kernel that has just booted is clean" clean
+claim "VBH starts" start_vbh
+# What lives as long as the kernel that has once used it.
+modprobe nf_tables
+work
+before=$(free_memory)
+end=$(($(uptime_s) + 60 * minutes))
+load &
+rounds=0 failed=0
+while [ "$(uptime_s)" -lt $end ] && [ $failed = 0 ]; do
+	work > /tmp/work.said 2>&1 || failed=1
+	rounds=$((rounds + 1))
+	[ $((rounds % 10)) != 0 ] || clean > /tmp/work.said || failed=2
+	[ $((rounds % 10)) != 0 ] || echo "# $rounds rounds, $(uptime_s) s"
+done
+[ $failed = 0 ] || sed 's/^/# /' /tmp/work.said
+touch /tmp/stop
+wait
+claim "$minutes minutes of ordinary work go well ($rounds rounds)" [ $failed = 0 ]
+claim "after them the kernel is clean" clean
+claim "there was no violation" [ "$(violations)" = 0 ]
+claim "VBH has as much memory left as before" [ "$(free_memory)" -ge "$before" ]
+claim "VBH stops" vbhctl stop
+claim "and no oops, no stall" sh -c '! dmesg | grep "BUG:\|Oops\|WARNING:\|stall"'
+exit $((failures > 0))
