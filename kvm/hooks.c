@@ -147,11 +147,16 @@ u32 __kvm_vbh_pinned_dt(struct kvm *kvm)
 }
 EXPORT_SYMBOL_GPL(__kvm_vbh_pinned_dt);
 
-u64 __kvm_vbh_pinned_cr4(struct kvm *kvm)
+u64 __kvm_vbh_pinned_cr(struct kvm *kvm, int nr)
 {
-	return vbh_begun(kvm) ? READ_ONCE(kvm->arch.vbh->guest.pins.cr4_mask) : 0;
+	const struct pin_table *pins;
+
+	if (!vbh_begun(kvm))
+		return 0;
+	pins = &kvm->arch.vbh->guest.pins;
+	return nr ? READ_ONCE(pins->cr4_mask) : READ_ONCE(pins->cr0_mask);
 }
-EXPORT_SYMBOL_GPL(__kvm_vbh_pinned_cr4);
+EXPORT_SYMBOL_GPL(__kvm_vbh_pinned_cr);
 
 bool __kvm_vbh_begun(struct kvm *kvm)
 {
