@@ -138,7 +138,7 @@ static void chain(struct event_log *log, struct vbh_event *ev)
 	sha256_init(&s);
 	sha256_update(&s, log->hash, sizeof(log->hash));
 	sha256_update(&s, ev, offsetof(struct vbh_event, hash));
-	if (ev->kind == VBH_KIND_MODULE || ev->stack[0])
+	if (ev->kind == VBH_KIND_MODULE || ev->kind == VBH_KIND_TEXT || ev->stack[0])
 		sha256_update(&s, ev->stack, sizeof(ev->stack));
 	sha256_final(&s, log->hash);
 	memcpy(ev->hash, log->hash, sizeof(ev->hash));
@@ -212,7 +212,7 @@ void event_text(struct vbh_vcpu *vcpu, u32 tag, u64 gva, u64 was, u64 is, u64 na
 	ev.gla = gva;
 	ev.flags |= VBH_EVENT_F_GLA;
 	if (name && guest_read(vcpu->guest, name, ev.module, sizeof(ev.module)))
-		return;
+		memset(ev.module, 0, sizeof(ev.module));
 	event_commit(vcpu, &ev);
 }
 

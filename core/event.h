@@ -30,8 +30,8 @@ void event_values(struct vbh_vcpu *vcpu, struct vbh_event *ev, enum vbh_kind kin
 		  u64 old, u64 new);
 /*
  * Number, chain and store ev, with the task of vcpu. Records caused by CPL 3, and
- * those of honest patching and modules, may fill half of the ring at most, so that neither
- * hides what an attacker in the kernel does.
+ * those of honest patching and of modules, may fill half of the ring at most, so
+ * that none hides what an attacker in the kernel does.
  */
 void event_commit(struct vbh_vcpu *vcpu, struct vbh_event *ev);
 /* Count a VBH_KIND_PATCH, and commit it if it is to be. It is never "lost". */

@@ -64,12 +64,15 @@ void text_note(struct vbh_vcpu *vcpu, u32 tag, bool comes, u64 name)
 
 	for (i = 0; i <= v->nr; i++) {
 		const struct patch_text *t = i < v->nr ? vec_at(v, i) : NULL;
+		/* Of a listed module constants are among the texts. */
+		bool of_it = t && t->tag == tag && !region_denies(&vcpu->guest->regions,
+								  (u64)t->gfn * PAGE_SIZE, VBH_X);
 
-		if (len && (!t || t->tag != tag || GVA(t->gva) != start + len)) {
+		if (len && (!of_it || GVA(t->gva) != start + len)) {
 			event_text(vcpu, tag, start, comes ? 0 : len, comes ? len : 0, name);
 			len = 0;
 		}
-		if (t && t->tag == tag) {
+		if (of_it) {
 			start = len ? start : GVA(t->gva);
 			len += t->pages * PAGE_SIZE;
 		}

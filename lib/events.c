@@ -19,7 +19,7 @@ void vbh_hash(const void *data, size_t len, uint8_t hash[VBH_HASH_LEN])
 static bool hash_follows(const uint8_t before[VBH_HASH_LEN], const struct vbh_event *ev)
 {
 	static const uint8_t none[sizeof(ev->stack)];
-	bool more = ev->kind == VBH_KIND_MODULE || ev->stack[0];
+	bool more = ev->kind == VBH_KIND_MODULE || ev->kind == VBH_KIND_TEXT || ev->stack[0];
 	uint8_t hash[VBH_HASH_LEN];
 	SHA2_CTX ctx;
 

@@ -511,7 +511,10 @@ struct vbh_event {
 	__u8 reserved[6];
 	__u64 patches;		/* VBH_KIND_PATCH: how many there have been, recorded or not */
 	__u64 lost;		/* records lost before this one, in all */
-	/* SHA-256 of the last hash, of this record up to here, and of what follows if any */
+	/*
+	 * SHA-256 of the last hash, of this record up to here, and of what follows, if
+	 * its first word is not 0 or it is a module's name
+	 */
 	__u8 hash[VBH_HASH_LEN];
 	union {
 		/*

@@ -1,15 +1,39 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # A KVM with VBH on this very processor, without an emulator between: the programs
-# of tests/kvm, and what the kernel has to say of them.
+# of tests/kvm, or, if there is a guest's initramfs, that guest in QEMU; and what
+# the kernel has to say of it. The guest gets what is vbh.* on the command line.
 
 . /rig/lib.sh
+
+guest()
+{
+	mkfifo /tmp/guest
+	# The report of its status is not ours.
+	sed -u 's/^RIG-/GUEST-/' /tmp/guest &
+	# Uncompressed, for this is an emulator.
+	qemu-system-x86_64 -accel kvm -cpu host -smp 2 -m 700 -no-user-config -nodefaults \
+		-display none -no-reboot -L /usr/share/qemu -L /usr/share/seabios \
+		-serial file:/tmp/console -chardev file,id=tests,path=/tmp/guest \
+		-serial chardev:tests -kernel /boot/vmlinux -initrd /rig/guest.img \
+		-append "console=ttyS0,115200 quiet panic=-1 idle=halt mitigations=off \
+cryptomgr.notests tsc=reliable $(tr ' ' '\n' < /proc/cmdline | grep '^vbh\.' | tr '\n' ' ')"
+	status=$?
+	wait
+	tail -n 20 /tmp/console | sed 's/^/# /'
+	return $status
+}
+
 modprobe irqbypass
 modprobe ccp 2> /dev/null
 dmesg -c > /dev/null
 claim "kvm.ko loads" insmod /rig/kvm.ko vbh=1
 claim "and this processor's half of it" sh -c "insmod /rig/kvm-intel.ko || insmod /rig/kvm-amd.ko"
-tap test_body
-tap test_bad
+if [ -e /rig/guest.img ]; then
+	tap guest
+else
+	tap test_body
+	tap test_bad
+fi
 refuted "the kernel has nothing to say" sh -c 'dmesg | grep "BUG:\|Oops\|WARNING:\|stall"'
 exit $((failures > 0))

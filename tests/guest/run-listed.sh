@@ -50,8 +50,15 @@ keys()
 	done
 }
 
+vbhctl events --follow --kind text > /tmp/texts &
+follower=$!
+sleep 1
 claim "a listed module loads after the seal, and works" listed
 claim "a small one does, and goes again, many times" dummies
+sleep 1
+kill $follower
+claim "who asks is told of each that comes and goes, and how much text it has" \
+	[ "$(grep -c 'module dummy .*: 4 KiB of text' /tmp/texts)" = $((2 * ${times:-20})) ]
 claim "static keys are switched still" keys
 claim "nothing of that was a violation" [ "$(violations)" = 0 ]
 # Listed modules can go, but for those that were held when VBH was sealed.
@@ -64,4 +71,5 @@ tap attack sealed -c 0 $attacks sealed-catalogue sealed-symbols sealed-module-ba
 claim "after all that a listed module loads still" modprobe dummy
 claim "the catalogue's file may go: VBH has it open" rm "$file"
 claim "and modules load" modprobe nf_conntrack
+claim "the chain of events is whole" vbhctl events --verify
 end_hard

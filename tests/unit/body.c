@@ -336,6 +336,20 @@ const struct vbh_event *last_event(void)
 	return record(ring()->head - 1);
 }
 
+void assert_tail_chained(u64 seq)
+{
+	u8 hash[VBH_HASH_LEN];
+	struct sha256 s;
+
+	assert_true(seq > 0);
+	sha256_init(&s);
+	sha256_update(&s, record(seq - 1)->hash, VBH_HASH_LEN);
+	sha256_update(&s, record(seq), offsetof(struct vbh_event, hash));
+	sha256_update(&s, record(seq)->stack, sizeof(record(seq)->stack));
+	sha256_final(&s, hash);
+	assert_memory_equal(record(seq)->hash, hash, VBH_HASH_LEN);
+}
+
 u64 events(void)
 {
 	return body->guest.log.head + body->guest.log.lost;

@@ -96,6 +96,8 @@ struct vbh_ring *ring(void);
 /* Record seq as it stands in the ring. */
 const struct vbh_event *record(u64 seq);
 const struct vbh_event *last_event(void);
+/* Its hash follows from the one before it, and is also of what stands behind it. */
+void assert_tail_chained(u64 seq);
 /* How many events, seen or lost, and the check that exactly one more came, of this kind. */
 u64 events(void);
 const struct vbh_event *assert_one_event(u64 before, enum vbh_kind kind, enum vbh_action action);

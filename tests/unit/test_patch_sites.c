@@ -230,6 +230,19 @@ static void text_that_comes_or_goes_is_noted_on_request(void **state)
 	assert_int_equal(ev->gla, MOD);
 	assert_int_equal(ev->old_value, 0x2000);
 	assert_int_equal(ev->new_value, 0);
+	/* A name that is none hides nothing, and one that begins with zeroes is hashed. */
+	world_module();
+	memset(body->mem + AT_REQUEST, 0, VBH_MODULE_NAME);
+	body->mem[AT_REQUEST + 8] = 'x';
+	assert_int_equal(call(VBH_HC_REGION_DEL, MOD_TAG, AT_REQUEST, 0), 0);
+	assert_int_equal(last_event()->kind, VBH_KIND_TEXT);
+	assert_int_equal(last_event()->module[8], 'x');
+	assert_tail_chained(last_event()->seq);
+	world_module();
+	assert_int_equal(call(VBH_HC_REGION_DEL, MOD_TAG, BODY_MAX_GPA, 0), 0);
+	assert_int_equal(last_event()->kind, VBH_KIND_TEXT);
+	assert_int_equal(last_event()->module[0], 0);
+	assert_tail_chained(last_event()->seq);
 	/* What is refused did not come. */
 	assert_int_equal(hand_over_text(MOD, MOD_GPA0, 0x1000, 1), -EINVAL);
 	assert_int_equal(last_event()->kind, VBH_KIND_HYPERCALL);
