@@ -96,6 +96,12 @@ static long leave(void)
 	return ret;
 }
 
+void launch_leave(void)
+{
+	if (cpumask_test_cpu(smp_processor_id(), &launched))
+		leave();
+}
+
 /* The place of this CPU among those that params describe. */
 static u32 cpu_index(const struct rendezvous *r)
 {

@@ -26,9 +26,39 @@ int vbh_fail(struct vbh_why *why, int err, const char *fmt, ...)
 	return err;
 }
 
+/*
+ * A crash kernel, or a reset that can't wait, is about to take this CPU over, maybe
+ * in an NMI: it wants a processor on which nothing is locked. A sealed hypervisor
+ * refuses.
+ */
+static void leave_in_emergency(void)
+{
+	if (READ_ONCE(vbh_mode) == VBH_NATIVE)
+		launch_leave();
+	else if (can_stop)
+		vbh_hypercall(VBH_HC_STOP, 0, 0, 0, 0);
+}
+
+/* Kernels before 6.1.130 or so have no such call. */
+static void set_emergency(const char *call)
+{
+	void (*set)(void (*callback)(void)) = __symbol_get(call);
+
+	if (!set)
+		return;
+	set(leave_in_emergency);
+	__symbol_put(call);
+}
+
 static void set_mode(enum vbh_mode mode)
 {
+	bool was_on = vbh_mode != VBH_OFF, is_on = mode != VBH_OFF;
+
+	if (was_on && !is_on)
+		set_emergency("cpu_emergency_unregister_virt_callback");
 	WRITE_ONCE(vbh_mode, mode);
+	if (!was_on && is_on)
+		set_emergency("cpu_emergency_register_virt_callback");
 	dev_wake();
 }
 

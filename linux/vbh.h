@@ -108,6 +108,8 @@ int launch_start(struct vbh_why *why);
  * leave; everything it needs stays.
  */
 int launch_stop(void);
+/* This CPU alone, for good. In any context, with interrupts off. */
+void launch_leave(void);
 /* CPUs in guest mode, online or parked. Changes inside stop_machine() only. */
 const struct cpumask *launch_cpus(void);
 

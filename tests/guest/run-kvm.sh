@@ -6,11 +6,22 @@
 
 . /rig/lib.sh
 
+# What the guest's tests say; its report of their status is not ours.
+relay()
+{
+	local line
+	while IFS= read -r line; do
+		case $line in
+		RIG-*) line=GUEST-${line#RIG-} ;;
+		esac
+		echo "$line"
+	done
+}
+
 guest()
 {
 	mkfifo /tmp/guest
-	# The report of its status is not ours.
-	sed -u 's/^RIG-/GUEST-/' /tmp/guest &
+	relay < /tmp/guest &
 	# Uncompressed, for this is an emulator.
 	qemu-system-x86_64 -accel kvm -cpu host -smp 2 -m 700 -no-user-config -nodefaults \
 		-display none -no-reboot -L /usr/share/qemu -L /usr/share/seabios \

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * kexec KERNEL INITRD CMDLINE: load them, and go there at once, as kexec(8) does
- * with -s -l and -e: Debian's package of that, once installed, takes over a
- * machine's reboots.
+ * kexec [-p] KERNEL INITRD CMDLINE: load them, and go there at once, or with -p when
+ * the kernel crashes; as kexec(8) does with -s -l and -e: Debian's package of that,
+ * once installed, takes over a machine's reboots.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kexec.h>
 #include <linux/reboot.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -21,10 +23,13 @@ static int fail(const char *what)
 
 int main(int argc, char **argv)
 {
+	bool crash = argc > 1 && !strcmp(argv[1], "-p");
 	int kernel, initrd;
 
+	argv += crash;
+	argc -= crash;
 	if (argc != 4) {
-		fprintf(stderr, "usage: kexec KERNEL INITRD CMDLINE\n");
+		fprintf(stderr, "usage: kexec [-p] KERNEL INITRD CMDLINE\n");
 		return 2;
 	}
 	kernel = open(argv[1], O_RDONLY);
@@ -33,8 +38,11 @@ int main(int argc, char **argv)
 	initrd = open(argv[2], O_RDONLY);
 	if (initrd < 0)
 		return fail(argv[2]);
-	if (syscall(SYS_kexec_file_load, kernel, initrd, strlen(argv[3]) + 1, argv[3], 0ul))
+	if (syscall(SYS_kexec_file_load, kernel, initrd, strlen(argv[3]) + 1, argv[3],
+		    crash ? KEXEC_FILE_ON_CRASH : 0ul))
 		return fail("kexec_file_load");
+	if (crash)
+		return 0;
 	syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC, NULL);
 	return fail("reboot");
 }
