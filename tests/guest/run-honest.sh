@@ -18,24 +18,35 @@ new_failures()
 	     { print }' "$1" "$2"
 }
 
-# honest.sh numbers its lines; the runner numbers them again.
+# honest.sh numbers its lines; the runner numbers them again. $1: before or after.
+relay()
+{
+	local line result
+	while IFS= read -r line; do
+		result=${line%% - *}
+		case $line in
+		"ok "* | "not ok "*) line="${result% *} - $1: ${line#* - }" ;;
+		esac
+		echo "$line"
+	done
+}
+
 work()
 {
-	local out=/tmp/honest.$1 status
-	sh /rig/honest.sh "$1" > "$out" 2>&1
-	status=$?
-	if grep -q vbh.same /proc/cmdline; then
+	local out=/tmp/honest.$1
+	if ! grep -q vbh.same /proc/cmdline; then
+		sh /rig/honest.sh "$1" 2>&1 | tee "$out" | relay "$1"
+	else
+		sh /rig/honest.sh "$1" > "$out" 2>&1
 		if [ "$1" = before ]; then
 			sed 's/^/# /' "$out"
 			return
 		fi
 		new_failures /tmp/honest.before "$out" > /tmp/honest.new
 		out=/tmp/honest.new
-		! grep -q '^not ok' $out
-		status=$?
+		relay "$1" < $out
 	fi
-	sed -e 's/^\(ok\|not ok\) [0-9]* - /\1 - '"$1"': /' "$out"
-	[ $status = 0 ] || failures=$((failures + 1))
+	grep -q '^ok' "$out" && ! grep -q '^not ok' "$out" || failures=$((failures + 1))
 }
 
 work before
