@@ -451,7 +451,7 @@ completion() {
 		[ $code = 0 ] || break
 	done
 	claim "every kind that completion offers exists" 0 "" ""
-	[ "$(wc -w <<<"$kinds")" = 19 ]
+	[ "$(wc -w <<<"$kinds")" = 20 ]
 	report "and it offers all of them" $((!$?))
 	set -u
 }
