@@ -154,6 +154,15 @@ static int finish(struct place *p)
 	return err < 0 ? err : 0;
 }
 
+/* The place is through, with err so far: a field if that is 0. */
+static int end_place(struct place *p, int err)
+{
+	if (!err)
+		err = finish(p);
+	free(p->options);
+	return err;
+}
+
 static bool owned(const struct place *p)
 {
 	return p->ko->part[p->part].owner[p->offset];
@@ -291,10 +300,7 @@ static int add_retpoline(struct ko *ko, const struct ko_section *s, const struct
 		err = ko_refuse(ko, "%s+0x%x names no call of a thunk", s->name, r->offset);
 	if (!err)
 		err = add_code(&p, &o, reg_in(&p));
-	if (!err)
-		err = finish(&p);
-	free(p.options);
-	return err;
+	return end_place(&p, err);
 }
 
 static int add_return(struct ko *ko, const struct ko_section *s, const struct ko_reloc *r,
@@ -524,10 +530,7 @@ static int add_alternative(struct ko *ko, const struct ko_section *s, uint32_t f
 		if (!err)
 			err = add_replacement(&p, repl.part, repl.offset, s->data[i + 11]);
 	}
-	if (!err)
-		err = finish(&p);
-	free(p.options);
-	return err;
+	return end_place(&p, err);
 }
 
 /* A paravirt call that no alternative replaces. */
@@ -543,10 +546,7 @@ static int add_paravirt_only(struct ko *ko, const struct ko_section *s, const st
 		return err;
 	p.len = paravirt_at(ko, &p, &element);
 	err = add_original(&p);
-	if (!err)
-		err = finish(&p);
-	free(p.options);
-	return err;
+	return end_place(&p, err);
 }
 
 static int each(struct ko *ko, const char *name,

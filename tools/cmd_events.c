@@ -63,16 +63,14 @@ static const char *time_text(const struct reader *r, const struct vbh_event *ev,
 	return buf;
 }
 
-/* A name that somebody gave itself: no control characters reach the terminal. */
+/* "name[pid]" */
 static const char *clean(const char *name, size_t size, int32_t pid, char *buf, size_t len)
 {
 	char comm[17];
 
 	memcpy(comm, name, size);
 	comm[size] = '\0';
-	for (char *p = comm; *p; p++)
-		if (*p < ' ' || *p > '~')
-			*p = '?';
+	describe_clean(comm);
 	snprintf(buf, len, "%s[%d]", comm, pid);
 	return buf;
 }

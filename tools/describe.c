@@ -235,13 +235,17 @@ static void internal(struct line *l, const struct vbh_event *ev)
 	put_values(l, ev);
 }
 
+void describe_clean(char *name)
+{
+	for (; *name; name++)
+		if (*name < ' ' || *name > '~')
+			*name = '?';
+}
+
 const char *describe_module(const struct vbh_event *ev, char *buf)
 {
-	size_t i;
-
-	for (i = 0; !ev->vm && i < sizeof(ev->module) && ev->module[i]; i++)
-		buf[i] = (char)(ev->module[i] < ' ' || ev->module[i] > '~' ? '?' : ev->module[i]);
-	buf[i] = '\0';
+	snprintf(buf, DESCRIBE_MODULE, "%.*s", ev->vm ? 0 : (int)sizeof(ev->module), ev->module);
+	describe_clean(buf);
 	return buf;
 }
 

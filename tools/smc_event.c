@@ -332,9 +332,7 @@ static void start(struct smc_open *o, const struct vbh_event *ev, int64_t time)
 		memcpy(o->comm, ev->comm, sizeof(ev->comm));
 	else
 		o->c.pid = -1;
-	for (char *p = o->comm; *p; p++)
-		if (*p < ' ' || *p > '~')
-			*p = '?';
+	describe_clean(o->comm);
 }
 
 /* A store by itself. */

@@ -74,10 +74,17 @@ start_vbh()
 	vbhctl start --module /rig/vbh.ko --policy "${1:-$policy}"
 }
 
+# The number $1 of vbhctl -j status.
+field()
+{
+	vbhctl -j status | tr -d ' ' | tr ',{}' '\n\n\n' | sed -n "s/^\"$1\":\([0-9]*\)$/\1/p" |
+		head -n 1
+}
+
 # How many violations there have been.
 violations()
 {
-	vbhctl -j status | tr ',{' '\n\n' | sed -n 's/.*"violations": *\([0-9]*\).*/\1/p'
+	field violations
 }
 
 # The policy on stdout with each "deny" of memory and pins turned into rule $1.

@@ -68,13 +68,6 @@ total()
 		awk '{ n += $1 } END { print n + 0 }'
 }
 
-# The field $1 of vbhctl -j status.
-field()
-{
-	vbhctl -j status | tr -d ' ' | tr ',{}' '\n\n\n' | sed -n "s/^\"$1\":\([0-9]*\)$/\1/p" |
-		head -n 1
-}
-
 record()
 {
 	vbhctl smc record -o $trace $files "$@"

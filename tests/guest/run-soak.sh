@@ -31,11 +31,6 @@ clean()
 	return 1
 }
 
-free_memory()
-{
-	vbhctl -j status | tr -d ' ' | tr ',{}' '\n\n\n' | sed -n 's/^"memory_free":\([0-9]*\)$/\1/p'
-}
-
 work()
 {
 	switch $schedstats && switch $tracing/events/sched/enable &&
@@ -50,7 +45,7 @@ claim "VBH starts" start_vbh
 # What lives as long as the kernel that has once used it.
 modprobe nf_tables
 work
-before=$(free_memory)
+before=$(field memory_free)
 end=$(($(uptime_s) + 60 * minutes))
 load &
 rounds=0 failed=0
@@ -66,7 +61,7 @@ wait
 claim "$minutes minutes of ordinary work go well ($rounds rounds)" [ $failed = 0 ]
 claim "after them the kernel is clean" clean
 claim "there was no violation" [ "$(violations)" = 0 ]
-claim "VBH has as much memory left as before" [ "$(free_memory)" -ge "$before" ]
+claim "VBH has as much memory left as before" [ "$(field memory_free)" -ge "$before" ]
 claim "VBH stops" vbhctl stop
 claim "and no oops, no stall" sh -c '! dmesg | grep "BUG:\|Oops\|WARNING:\|stall"'
 exit $((failures > 0))

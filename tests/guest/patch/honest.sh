@@ -11,12 +11,6 @@ dmesg -c > /dev/null
 times=20
 ! grep -q vbh.all /proc/cmdline || times=100
 
-# The field $1 of vbhctl -j status.
-field()
-{
-	vbhctl -j status | tr -d ' ' | tr ',{}' '\n\n\n' | sed -n "s/^\"$1\":\([0-9]*\)$/\1/p"
-}
-
 # grows FIELD COMMAND...: it works, and patches of that kind are counted.
 grows()
 {
