@@ -21,6 +21,12 @@ check_nested()
 		boot deny --timeout "$limit" --append "vbh.launches=$launches"
 	fi
 	[[ $mode != check || ${#only[@]} -gt 0 ]] || return 0
+	if wanted same; then
+		image=deny
+		image deny run-deny.sh
+		kvm/build --plain > "$out/plain.log" &&
+			RIG_HOST=tests/kvm/run-same.sh RIG_HOST_APPEND='' boot same --timeout "$limit"
+	fi
 	if wanted off; then
 		image=plain
 		image plain run-plain.sh
@@ -78,9 +84,9 @@ cost()
 	local dir=build/kvm-plain
 
 	kvm/build --plain > "$out/plain.log" || return
-	RIG_KVM=$dir RIG_HOST_APPEND='rig.exits=1' boot cost-plain
-	RIG_HOST_APPEND='rig.exits=1' boot cost-off
-	RIG_HOST_APPEND='rig.exits=1 rig.kvm=vbh=1' boot cost-on --append vbh.start
+	RIG_KVM=$dir RIG_HOST_APPEND='rig.exits=1' boot cost-plain --cpus 1
+	RIG_HOST_APPEND='rig.exits=1' boot cost-off --cpus 1
+	RIG_HOST_APPEND='rig.exits=1 rig.kvm=vbh=1' boot cost-on --cpus 1 --append vbh.start
 	tests/kvm/cost "$out"/cost-{plain,off,on}.nested.log > "$out/cost.txt" || :
 	while IFS= read -r line; do
 		tap_line cost "$line"

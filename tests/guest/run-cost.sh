@@ -2,7 +2,8 @@
 #
 # Workloads for a KVM host to count the exits of; with vbh.start on the command line
 # under VBH with the policy that it ships, sealed. Each stands between two lines
-# "COST name begin" and "COST name end", at which the host takes its counters.
+# "COST name begin" and "COST name end", at which the host takes its counters; around
+# them the guest is idle, and starts no program.
 
 . /rig/lib.sh
 
@@ -32,12 +33,21 @@ files()
 	done
 }
 
+idle()
+{
+	local nothing
+	read -r -t 2 nothing <&9
+}
+
+mkfifo /tmp/never
+exec 9<> /tmp/never
 for work in execs pipes files; do
-	sleep 1
+	idle
 	echo "COST $work begin"
-	sleep 1
+	idle
 	$work
+	idle
 	echo "COST $work end"
-	sleep 1
+	idle
 done
 exit $((failures > 0))

@@ -62,7 +62,7 @@ static void code_at(struct vm *vm, enum code code, const void *bytes, size_t len
 	to[len] = 0xf4;
 }
 
-static bool is_amd(void)
+bool is_amd(void)
 {
 	uint32_t a, b, c, d;
 

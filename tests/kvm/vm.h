@@ -78,6 +78,7 @@ struct regs {
 
 extern int kvm_fd;
 
+bool is_amd(void);
 void vm_open(void);
 /* flags: of KVM_CAP_X86_VBH. Dies, with the reason, if the machine can't be made. */
 struct vm *vm_new(uint64_t flags, unsigned int vcpus);
