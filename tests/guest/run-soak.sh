@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Ordinary work for as long as vbh.minutes=N says: nothing of what it does to the
-# kernel's text is left unexplained, none of it is a violation, and VBH keeps no
-# memory of it.
+# Ordinary work for as long as vbh.minutes=N says, in rounds with vbh.rest=SECONDS
+# of sleep between them: nothing of what it does to the kernel's text is left
+# unexplained, none of it is a violation, and VBH keeps no memory of it.
 
 . /rig/lib.sh
 . /rig/work.sh
 minutes=$(sed -n 's/.*vbh.minutes=\([0-9]*\).*/\1/p' /proc/cmdline)
 minutes=${minutes:-5}
+rest=$(sed -n 's/.*vbh.rest=\([0-9]*\).*/\1/p' /proc/cmdline)
 cpu1=/sys/devices/system/cpu/cpu1/online
 
 uptime_s()
@@ -33,11 +34,22 @@ clean()
 
 work()
 {
+	load &
+	change_text
+	set -- $?
+	touch /tmp/stop
+	wait
+	rm /tmp/stop
+	return "$1"
+}
+
+change_text()
+{
 	switch $schedstats && switch $tracing/events/sched/enable &&
 		tracer function 'vfs_*' && tracer function_graph 'tcp_*' && kprobes &&
 		modules 2 && netfilter && event sched/sched_switch && patches keys 1 &&
 		patches bpf 1 && modprobe nf_conntrack && rmmod nf_conntrack &&
-		echo 0 > $cpu1 && echo 1 > $cpu1
+		{ [ ! -e $cpu1 ] || { echo 0 > $cpu1 && echo 1 > $cpu1; }; }
 }
 
 claim "a kernel that has just booted is clean" clean
@@ -47,17 +59,15 @@ modprobe nf_tables
 work
 before=$(field memory_free)
 end=$(($(uptime_s) + 60 * minutes))
-load &
 rounds=0 failed=0
 while [ "$(uptime_s)" -lt $end ] && [ $failed = 0 ]; do
 	work > /tmp/work.said 2>&1 || failed=1
 	rounds=$((rounds + 1))
 	[ $((rounds % 10)) != 0 ] || clean > /tmp/work.said || failed=2
 	[ $((rounds % 10)) != 0 ] || echo "# $rounds rounds, $(uptime_s) s"
+	sleep "${rest:-0}"
 done
 [ $failed = 0 ] || sed 's/^/# /' /tmp/work.said
-touch /tmp/stop
-wait
 claim "$minutes minutes of ordinary work go well ($rounds rounds)" [ $failed = 0 ]
 claim "after them the kernel is clean" clean
 claim "there was no violation" [ "$(violations)" = 0 ]
