@@ -87,17 +87,3 @@ bool symbol_find(const struct listed_state *m, u64 hash, u64 *value)
 	}
 	return false;
 }
-
-void module_drop_symbols(struct listed_state *m, u32 tag)
-{
-	struct vec *v = &m->symbols;
-	u32 i, nr = 0;
-
-	for (i = 0; i < v->nr; i++) {
-		const struct symbol *s = vec_at(v, i);
-
-		if (s->tag != tag)
-			memcpy(vec_at(v, nr++), s, sizeof(*s));
-	}
-	v->nr = nr;
-}

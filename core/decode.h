@@ -83,6 +83,11 @@ int insn_decode(const u8 *bytes, u32 n, u32 mode, struct insn *insn);
  * number in a register (BTS and the like) is accounted for.
  */
 u64 insn_linear(struct vbh_vcpu *vcpu, const struct insn *insn);
+/*
+ * How many of len bytes at a linear address can be read through the tables at
+ * cr3; the address counts on within `width` bytes, 4 or 8.
+ */
+u32 read_linear(struct vbh_vcpu *vcpu, u64 cr3, u64 linear, u32 width, void *buf, u32 len);
 /* Reads the bytes at the vCPU's RIP into bytes; how many could be read, 0 to 15. */
 u32 insn_fetch(struct vbh_vcpu *vcpu, u8 bytes[INSN_MAX]);
 /*
@@ -106,6 +111,6 @@ int insn_store_value(struct vbh_vcpu *vcpu, const struct insn *insn, u64 old, u6
  * again if a REP has more to do. Flags that the manuals leave undefined are
  * as today's processors have them.
  */
-void insn_store_retire(struct vbh_vcpu *vcpu, const struct insn *insn, u64 old, u64 new);
+void insn_store_retire(struct vbh_vcpu *vcpu, const struct insn *insn, u64 old);
 
 #endif

@@ -86,32 +86,35 @@ u64 insn_linear(struct vbh_vcpu *vcpu, const struct insn *insn)
 			 low_bytes(offset, insn->addr_size));
 }
 
-/* How many of len bytes at a linear address could be read. */
-static u32 read_linear(struct vbh_vcpu *vcpu, u64 linear, u8 *buf, u32 len)
+u32 read_linear(struct vbh_vcpu *vcpu, u64 cr3, u64 linear, u32 width, void *buf, u32 len)
 {
-	u64 cr3 = host_reg(vcpu, VBH_REG_CR3);
-	u32 mode = host_reg(vcpu, VBH_REG_CS_MODE);
 	u32 done, chunk;
 
 	for (done = 0; done < len; done += chunk) {
-		u64 gva = low_bytes(linear + done, mode == 8 ? 8 : 4);
-		u64 gpa;
+		u64 gva = low_bytes(linear + done, width), gpa;
 
 		chunk = PAGE_BYTES - (gva & (PAGE_BYTES - 1));
 		if (chunk > len - done)
 			chunk = len - done;
 		if (host_translate(vcpu, cr3, gva, &gpa) ||
-		    host_read_gpa(vcpu->guest, gpa, buf + done, chunk))
+		    host_read_gpa(vcpu->guest, gpa, (u8 *)buf + done, chunk))
 			break;
 	}
 	return done;
+}
+
+/* As the guest itself reads now. */
+static u32 read_now(struct vbh_vcpu *vcpu, u64 linear, void *buf, u32 len)
+{
+	return read_linear(vcpu, host_reg(vcpu, VBH_REG_CR3), linear,
+			   host_reg(vcpu, VBH_REG_CS_MODE) == 8 ? 8 : 4, buf, len);
 }
 
 u32 insn_fetch(struct vbh_vcpu *vcpu, u8 bytes[INSN_MAX])
 {
 	u64 rip = to_linear(vcpu, VBH_REG_CS_BASE - VBH_REG_ES_BASE, host_reg(vcpu, VBH_REG_RIP));
 
-	return read_linear(vcpu, rip, bytes, INSN_MAX);
+	return read_now(vcpu, rip, bytes, INSN_MAX);
 }
 
 /*
@@ -263,7 +266,7 @@ static int movs_value(struct vbh_vcpu *vcpu, const struct insn *insn, u64 *new)
 	u8 bytes[8];
 	u32 i;
 
-	if (read_linear(vcpu, to_linear(vcpu, insn->seg, offset), bytes, insn->size) != insn->size)
+	if (read_now(vcpu, to_linear(vcpu, insn->seg, offset), bytes, insn->size) != insn->size)
 		return -EFAULT;
 	*new = 0;
 	for (i = 0; i < insn->size; i++)
@@ -308,12 +311,11 @@ static void retire_string(struct vbh_vcpu *vcpu, const struct insn *insn)
 		insn_advance(vcpu, insn);
 }
 
-void insn_store_retire(struct vbh_vcpu *vcpu, const struct insn *insn, u64 old, u64 new)
+void insn_store_retire(struct vbh_vcpu *vcpu, const struct insn *insn, u64 old)
 {
 	u64 flags = host_reg(vcpu, VBH_REG_RFLAGS);
 	struct effect e;
 
-	(void)new;	/* follows from old and the registers, as the flags do */
 	if (insn->op == INSN_MOVS || insn->op == INSN_STOS) {
 		retire_string(vcpu, insn);
 		return;

@@ -18,24 +18,10 @@ static void store_barrier(void)
 	__asm__ volatile("" ::: "memory");
 }
 
-/* Reads guest-virtual memory through the tables at cr3, page by page. */
-static int read_gva(struct vbh_vcpu *vcpu, u64 cr3, u64 gva, void *buf, u32 len)
+/* All of it? */
+static bool got(struct vbh_vcpu *vcpu, u64 cr3, u64 gva, void *buf, u32 len)
 {
-	u8 *p = buf;
-
-	while (len) {
-		u64 left = PAGE_SIZE - (gva & ~PAGE_MASK);
-		u32 n = len < left ? len : left;
-		u64 gpa;
-
-		if (host_translate(vcpu, cr3, gva, &gpa) ||
-		    host_read_gpa(vcpu->guest, gpa, p, n))
-			return -EFAULT;
-		gva += n;
-		p += n;
-		len -= n;
-	}
-	return 0;
+	return read_linear(vcpu, cr3, gva, 8, buf, len) == len;
 }
 
 /*
@@ -50,9 +36,9 @@ static void describe_task(struct vbh_vcpu *vcpu, struct vbh_event *ev)
 	if (!f->kernel_cr3 || !vcpu->current_gva ||
 	    !(host_reg(vcpu, VBH_REG_EFER) & (1ull << 10)))	/* LMA */
 		return;
-	if (read_gva(vcpu, f->kernel_cr3, vcpu->current_gva, &task, sizeof(task)) ||
-	    read_gva(vcpu, f->kernel_cr3, task + f->task_comm, ev->comm, sizeof(ev->comm)) ||
-	    read_gva(vcpu, f->kernel_cr3, task + f->task_pid, &ev->pid, sizeof(ev->pid))) {
+	if (!got(vcpu, f->kernel_cr3, vcpu->current_gva, &task, sizeof(task)) ||
+	    !got(vcpu, f->kernel_cr3, task + f->task_comm, ev->comm, sizeof(ev->comm)) ||
+	    !got(vcpu, f->kernel_cr3, task + f->task_pid, &ev->pid, sizeof(ev->pid))) {
 		memset(ev->comm, 0, sizeof(ev->comm));
 		return;
 	}
@@ -77,7 +63,7 @@ static void describe_stack(struct vbh_vcpu *vcpu, struct vbh_event *ev)
 		len = PAGE_SIZE - (at & ~PAGE_MASK);
 		if (len > sizeof(words))
 			len = sizeof(words);
-		if (read_gva(vcpu, ev->cr3, at, words, len))
+		if (!got(vcpu, ev->cr3, at, words, len))
 			return;
 		for (i = 0; i < len / sizeof(u64) && n < VBH_EVENT_STACK; i++)
 			if (words[i] >= VBH_TEXT_GVA_MIN && text_at(&vcpu->guest->patch, words[i]))
@@ -267,7 +253,8 @@ void core_note(struct vbh_vcpu *vcpu, enum vbh_kind kind, u32 detail, u64 value)
 int event_ring_set(struct vbh_guest *guest, u64 gpa, u64 len)
 {
 	struct event_log *log = &guest->log;
-	struct vbh_ring *ring;
+	struct vbh_ring *ring = NULL;
+	u32 id = guest->regions.next_id;
 	u64 at;
 	int err;
 
@@ -279,20 +266,21 @@ int event_ring_set(struct vbh_guest *guest, u64 gpa, u64 len)
 	/* The hypervisor will write here: nothing that is protected may be named. */
 	if (!region_free(&guest->regions, gpa, len))
 		return -EINVAL;
-	for (at = gpa; at < gpa + len; at += PAGE_SIZE) {
-		if (!host_map_ring(guest, at))
-			return -EFAULT;
-	}
-
 	err = guest_protect(guest, gpa, len, VBH_R, VBH_REGION_RING);
 	if (err)
 		return err;
-	for (at = gpa; at < gpa + len; at += PAGE_SIZE)
-		memset(host_map_ring(guest, at), 0, PAGE_SIZE);
+	/* Down to the first page, where the header is. */
+	for (at = gpa + len; at > gpa; memset(ring, 0, PAGE_SIZE)) {
+		at -= PAGE_SIZE;
+		ring = host_map_ring(guest, at);
+		if (!ring) {
+			guest_unprotect(guest, id, id);
+			return -EFAULT;
+		}
+	}
 
 	log->ring_gpa = gpa;
 	log->records = (len / PAGE_SIZE - 1) * RECORDS_PER_PAGE;
-	ring = host_map_ring(guest, gpa);
 	ring->magic = VBH_RING_MAGIC;
 	ring->version = VBH_ABI_VERSION;
 	ring->record_size = sizeof(struct vbh_event);

@@ -58,6 +58,7 @@ int guest_add_region(struct vbh_guest *guest, const struct region *r)
 {
 	u32 id = guest->regions.next_id;
 	int err = region_insert(&guest->regions, r);
+	struct region unused;
 
 	if (err)
 		return err;
@@ -65,19 +66,11 @@ int guest_add_region(struct vbh_guest *guest, const struct region *r)
 	if (!err)
 		return 0;
 	/* What was done of it goes back; the flush frees the memory for that. */
-	region_remove_id(&guest->regions, id);
+	region_take_id(&guest->regions, id, id, &unused);
 	host_flush(guest);
 	host_stage2_update(guest, r->start, r->end - r->start);
 	host_flush(guest);
 	return err;
-}
-
-void guest_remove_region(struct vbh_guest *guest, u32 id, u64 gpa, u64 len)
-{
-	region_remove_id(&guest->regions, id);
-	/* Rights only grow here, which can't fail. */
-	host_stage2_update(guest, gpa, len);
-	host_flush(guest);
 }
 
 int guest_protect(struct vbh_guest *guest, u64 gpa, u64 len, u32 rights,
@@ -108,12 +101,12 @@ int guest_protect_own(struct vbh_guest *guest, u64 gpa, u64 len, u32 rights,
 	return err;
 }
 
-void guest_unprotect_since(struct vbh_guest *guest, u32 id)
+void guest_unprotect(struct vbh_guest *guest, u32 first, u32 last)
 {
 	struct region r;
 	bool any = false;
 
-	while (region_take_since(&guest->regions, id, &r)) {
+	while (region_take_id(&guest->regions, first, last, &r)) {
 		/* Rights only grow here, which can't fail. */
 		host_stage2_update(guest, r.start, r.end - r.start);
 		any = true;
@@ -184,7 +177,7 @@ s64 hc_region_add(struct vbh_vcpu *vcpu, const u64 args[4])
 	for (i = 0; i < args[1]; i++) {
 		err = add_requested(guest, args[0] + i * sizeof(struct vbh_region));
 		if (err) {
-			guest_unprotect_since(guest, first);
+			guest_unprotect(guest, first, ~0u);
 			return err;
 		}
 	}
@@ -203,7 +196,7 @@ s64 hc_region_del(struct vbh_vcpu *vcpu, const u64 args[4])
 	if (!args[0] || args[0] > ~0u)
 		return -EINVAL;
 	patch_drop(vcpu, args[0], args[1]);
-	module_drop_symbols(&guest->module, args[0]);
+	vec_remove_tag(&guest->module.symbols, args[0]);
 	while (region_take_tag(&guest->regions, args[0], &r)) {
 		host_stage2_update(guest, r.start, r.end - r.start);
 		any = true;

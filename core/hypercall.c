@@ -105,6 +105,8 @@ static s64 hc_pin(struct vbh_vcpu *vcpu, const u64 args[4])
 	if (!args[1] || args[1] > VBH_MAX_BATCH)
 		return -EINVAL;
 	*next = guest->pins;
+	if (next->generation == ~0u - 1)	/* ~0 is no generation */
+		return -ENOSPC;
 	for (i = 0; i < args[1]; i++) {
 		if (guest_read(guest, args[0] + i * sizeof(pin), &pin, sizeof(pin)))
 			return -EFAULT;
@@ -190,7 +192,7 @@ s64 core_hypercall(struct vbh_vcpu *vcpu, u64 nr, const u64 args[4])
 	s64 ret = -ENOSYS;
 
 	host_lock(guest);
-	if (vcpu->resetting) {
+	if (vcpu->resetting && host_reg(vcpu, VBH_REG_EFER) & (1ull << 10)) {	/* LMA: it is up */
 		vcpu->resetting = false;
 		pin_sync(vcpu);
 	}

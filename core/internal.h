@@ -33,13 +33,11 @@ bool guest_page(struct vbh_guest *guest, void **page);
 
 /* Add a region to the table and to the second stage, or neither; a flush is due then. */
 int guest_add_region(struct vbh_guest *guest, const struct region *r);
-/* Take a region of these pages away again. */
-void guest_remove_region(struct vbh_guest *guest, u32 id, u64 gpa, u64 len);
 /* guest_protect_own(), with the lock held. */
 int guest_protect(struct vbh_guest *guest, u64 gpa, u64 len, u32 rights,
 		  enum vbh_region_kind kind);
-/* Take the region with this id, and all later ones, away again. */
-void guest_unprotect_since(struct vbh_guest *guest, u32 id);
+/* Take the regions with ids from first to last away again. */
+void guest_unprotect(struct vbh_guest *guest, u32 first, u32 last);
 
 /* Hypercalls that have a file of their own. */
 s64 hc_region_add(struct vbh_vcpu *vcpu, const u64 args[4]);

@@ -160,13 +160,13 @@ static int store_perform(struct vbh_vcpu *vcpu, struct store *s, struct vbh_even
 
 	if (store_write(vcpu->guest, s))
 		return -EFAULT;
-	insn_store_retire(vcpu, &s->insn, s->old, s->new);
+	insn_store_retire(vcpu, &s->insn, s->old);
 
 	for (n = 1; n < max && repeats(&s->insn); n++) {
 		if (host_reg(vcpu, VBH_REG_RIP) != rip || !store_next(vcpu, s) ||
 		    store_write(vcpu->guest, s))
 			break;
-		insn_store_retire(vcpu, &s->insn, s->old, s->new);
+		insn_store_retire(vcpu, &s->insn, s->old);
 		at = n * size;
 		if (at < sizeof(u64)) {
 			ev->old_value |= piece(s->old, size, at);
@@ -211,7 +211,7 @@ static void burst_gather(struct vbh_vcpu *vcpu, const struct store *first, struc
 	for (i = 0; i < sizeof(rep_regs); i++)
 		saved[i] = host_reg(vcpu, rep_regs[i]);
 	while (b->store.len[0] + size <= BURST_MAX) {
-		insn_store_retire(vcpu, &s.insn, s.old, s.new);
+		insn_store_retire(vcpu, &s.insn, s.old);
 		if (host_reg(vcpu, VBH_REG_RIP) != rip || !store_next(vcpu, &s))
 			break;
 		memcpy(b->bytes + b->store.len[0], &s.new, size);
@@ -237,7 +237,7 @@ static int burst_write(struct vbh_vcpu *vcpu, struct store *s, const struct burs
 	if (p->len[1])
 		host_write_gpa(guest, p->gpa[1], b->bytes + p->len[0], p->len[1]);
 	for (i = 0; i < b->count; i++)
-		insn_store_retire(vcpu, &s->insn, s->old, s->new);
+		insn_store_retire(vcpu, &s->insn, s->old);
 	return 0;
 }
 

@@ -35,7 +35,6 @@ static s64 refused(struct vbh_vcpu *vcpu, const struct module_refusal *why)
 	ev.flags |= why->gva ? VBH_EVENT_F_GLA : 0;
 	memcpy(ev.module, c->ask.name, sizeof(ev.module));
 	violation(vcpu, &ev, vcpu->guest->rules[VBH_KIND_MODULE], false);
-	c->ask.tag = 0;
 	return -EACCES;
 }
 
@@ -277,7 +276,7 @@ static s64 end(struct vbh_vcpu *vcpu)
 /* One run; text is cleared before its rights are back, constants are still in use. */
 static void give_back(struct vbh_guest *guest, u32 i)
 {
-	void *zeroes = guest->module.check.input;
+	static const u8 zeroes[PAGE_SIZE];
 	struct patch_text t;
 	struct region r;
 	u64 gpa;
@@ -286,7 +285,6 @@ static void give_back(struct vbh_guest *guest, u32 i)
 	vec_remove(&guest->patch.texts, i);
 	if (!region_take_run(&guest->regions, t.tag, t.gfn * PAGE_SIZE, &r))
 		return;
-	memset(zeroes, 0, PAGE_SIZE);
 	for (gpa = r.start; r.kind == VBH_REGION_MODULE_TEXT && gpa < r.end; gpa += PAGE_SIZE)
 		host_write_gpa(guest, gpa, zeroes, PAGE_SIZE);
 	host_stage2_update(guest, r.start, r.end - r.start);
@@ -354,7 +352,7 @@ static s64 gone(struct vbh_vcpu *vcpu, u32 tag, u64 name)
 		return -ENOENT;
 	if (k->step == MODULE_ACCEPTED) {
 		text_note(vcpu, tag, false, name);
-		module_drop_symbols(m, tag);
+		vec_remove_tag(&m->symbols, tag);
 		k->step = MODULE_GOING;
 	}
 	if (m->check.ask.tag == tag)
@@ -370,6 +368,7 @@ s64 hc_module(struct vbh_vcpu *vcpu, const u64 args[4])
 {
 	struct vbh_guest *guest = vcpu->guest;
 	u32 tag = args[1];
+	s64 ret = -EINVAL;
 
 	if (guest->state == VBH_STATE_OPEN)
 		return -EPERM;
@@ -391,10 +390,13 @@ s64 hc_module(struct vbh_vcpu *vcpu, const u64 args[4])
 	case VBH_MODULE_PAGES:
 		return pages(guest, args[2], args[3]);
 	case VBH_MODULE_FEED:
-		return feed(vcpu, args[2], args[3]);
+		ret = feed(vcpu, args[2], args[3]);
+		break;
 	case VBH_MODULE_END:
-		return end(vcpu);
-	default:
-		return -EINVAL;
+		ret = end(vcpu);
 	}
+	/* What was hashed and what was taken in may differ now: there is no going on. */
+	if (ret < 0)
+		guest->module.check.ask.tag = 0;
+	return ret;
 }

@@ -62,8 +62,6 @@ struct listed_state {
 void listed_init(struct listed_state *m);
 /* May anything in the text with this tag be called or patched? */
 bool module_counts(const struct listed_state *m, u32 tag);
-/* The symbols with this tag go. */
-void module_drop_symbols(struct listed_state *m, u32 tag);
 /* The value of a name in *value, if anybody who is trusted exports it. */
 bool symbol_find(const struct listed_state *m, u64 hash, u64 *value);
 bool catalogue_has(const struct listed_state *m, const u8 digest[VBH_HASH_LEN]);

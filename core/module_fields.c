@@ -307,7 +307,7 @@ static int field(struct feed *f, const u8 *input, u32 left)
 {
 	const struct vbh_field *d = (const struct vbh_field *)input;
 	u32 len = sizeof(*d), kind = d->kind_skip >> 12;
-	u64 rest;
+	u64 rest, to;
 	int err = 0;
 
 	if (kind == VBH_FIELD_CHOICE) {
@@ -324,6 +324,11 @@ static int field(struct feed *f, const u8 *input, u32 left)
 	if (kind == VBH_FIELD_ANY) {
 		if (d->addend <= 0 || (u32)d->addend > rest || in_text(f, 1))
 			return nonsense(f);
+		/* Whatever it is, it may not change. */
+		for (to = f->c->at; to < f->c->at + d->addend; to = (to & PAGE_MASK) + PAGE_SIZE) {
+			if (!own_page(f, to))
+				return nonsense(f);
+		}
 		advance(f->c, d->addend);
 	} else if (kind == VBH_FIELD_RETURN) {
 		err = returns(f, d);

@@ -24,8 +24,8 @@ struct vbh_vcpu;
 struct vec {
 	void **dir;		/* a page of pointers to pages, or NULL: nothing yet */
 	u32 nr;
-	u16 size;		/* bytes of an element, a power of two */
-	u16 shift;		/* a page holds 1 << shift of them */
+	u16 size;		/* bytes of an element */
+	u16 shift;		/* a page holds 1 << shift of them: no more than fit */
 };
 
 #define PATCH_SITE_MAX	6	/* bytes of the longest site */
@@ -133,10 +133,13 @@ void vec_merge(struct vec *v, const void *from, u32 n);
 void vec_remove(struct vec *v, u32 i);
 /* Remove those from key `from` up to and with `last`. */
 void vec_remove_range(struct vec *v, u32 from, u32 last);
+/* Remove those with this tag, which is the fourth u32 of an element. */
+void vec_remove_tag(struct vec *v, u32 tag);
 
-/* The known text at a linear address, or the first that shares a byte with a range; or NULL. */
+/* The known text at a linear address, or NULL. */
 const struct patch_text *text_at(const struct patch_state *p, u64 gva);
-const struct patch_text *text_overlap(const struct patch_state *p, u64 gva, u64 gpa, u64 len);
+/* Does any text, or a live trampoline, share a byte with a range? */
+bool text_overlap(const struct patch_state *p, u64 gva, u64 gpa, u64 len);
 /* Well-formed, and no text that is known already? Then it can be taken in; there is room. */
 bool text_sane(const struct vbh_guest *guest, const struct vbh_text *t);
 void text_take(struct patch_state *p, const struct vbh_text *t);

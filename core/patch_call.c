@@ -342,22 +342,32 @@ int patch_count_calls(struct vbh_vcpu *vcpu, u32 first, u32 last)
 	return take_tramps(vcpu, NULL, first ? vec_upto(v, first - 1) : 0, vec_upto(v, last));
 }
 
+/* Of what begins in a text with this tag. */
+static void drop_in(struct vbh_guest *guest, struct vec *v, u32 tag)
+{
+	struct patch_state *p = &guest->patch;
+	u32 i, nr = 0;
+
+	for (i = 0; i < v->nr; i++) {
+		const u32 *e = vec_at(v, i);
+		const struct patch_text *t = text_at(p, GVA(*e));
+
+		if (!t || t->tag != tag)
+			memcpy(vec_at(v, nr++), e, v->size);
+		else if (v == &p->mcount)
+			ftrace_put(guest, calls_to(guest, GVA(*e)));
+	}
+	v->nr = nr;
+}
+
 void patch_drop(struct vbh_vcpu *vcpu, u32 tag, u64 name)
 {
-	struct vbh_guest *guest = vcpu->guest;
-	struct vec *v = &guest->patch.texts;
-	u32 i = 0;
+	struct patch_state *p = &vcpu->guest->patch;
 
 	text_note(vcpu, tag, false, name);
-	/* All sites first: one may reach from one of the texts into another. */
-	for (i = 0; i < v->nr; i++) {
-		const struct patch_text *t = vec_at(v, i);
-
-		if (t->tag == tag)
-			patch_drop_range(guest, t->gva, t->gva + (t->pages * PAGE_SIZE - 1), true);
-	}
-	for (i = v->nr; i--;) {
-		if (((const struct patch_text *)vec_at(v, i))->tag == tag)
-			vec_remove(v, i);
-	}
+	drop_in(vcpu->guest, &p->mcount, tag);
+	drop_in(vcpu->guest, &p->jumps, tag);
+	drop_in(vcpu->guest, &p->calls, tag);
+	drop_in(vcpu->guest, &p->entries, tag);
+	vec_remove_tag(&p->texts, tag);
 }

@@ -128,7 +128,7 @@ static bool tramp_add(struct vbh_guest *guest, u64 gva, u64 gpa)
 	/* Only now no CPU can change it any more. */
 	caller = copy_of(guest, gva, gpa);
 	if (caller < 0) {
-		guest_remove_region(guest, t.region, gpa, PAGE_SIZE);
+		guest_unprotect(guest, t.region, t.region);
 		return false;
 	}
 	t.caller = caller;
@@ -186,7 +186,7 @@ void ftrace_put(struct vbh_guest *guest, u64 to)
 		return;
 	}
 	vec_remove(v, i - 1);
-	guest_remove_region(guest, t.region, t.gfn * PAGE_SIZE, PAGE_SIZE);
+	guest_unprotect(guest, t.region, t.region);
 }
 
 static bool caller_ok(const struct patch_state *p, const struct vbh_ftrace_caller *c, u32 tail)

@@ -26,7 +26,7 @@ void vec_init(struct vec *v, u32 size)
 	v->dir = NULL;
 	v->nr = 0;
 	v->size = size;
-	v->shift = 12 - __builtin_ctz(size);
+	v->shift = 12 - (32 - __builtin_clz(size - 1));
 }
 
 void *vec_at(const struct vec *v, u32 i)
@@ -111,12 +111,28 @@ void vec_remove(struct vec *v, u32 i)
 
 void vec_remove_range(struct vec *v, u32 from, u32 last)
 {
-	u32 i = from ? vec_upto(v, from - 1) : 0;
+	u32 i = from ? vec_upto(v, from - 1) : 0, to = vec_upto(v, last);
 
-	cut(v, i, vec_upto(v, last) - i);
+	if (i < to)
+		cut(v, i, to - i);
 }
 
-VBH_STATIC_ASSERT(sizeof(struct patch_text) == 16 && sizeof(struct patch_tramp) == 32);
+VBH_STATIC_ASSERT(__builtin_offsetof(struct patch_text, tag) == 3 * sizeof(u32));
+VBH_STATIC_ASSERT(__builtin_offsetof(struct symbol, tag) == 3 * sizeof(u32));
+
+void vec_remove_tag(struct vec *v, u32 tag)
+{
+	u32 i, nr = 0;
+
+	for (i = 0; i < v->nr; i++) {
+		const u32 *e = vec_at(v, i);
+
+		if (e[3] != tag)
+			memcpy(vec_at(v, nr++), e, v->size);
+	}
+	v->nr = nr;
+}
+
 VBH_STATIC_ASSERT(sizeof(struct jump_site) <= sizeof(struct vbh_site));
 VBH_STATIC_ASSERT(sizeof(struct call_site) <= sizeof(struct vbh_site));
 
@@ -142,7 +158,7 @@ static bool overlap(u64 a, u64 a_len, u64 b, u64 b_len)
 	return a < b + b_len && b < a + a_len;
 }
 
-const struct patch_text *text_overlap(const struct patch_state *p, u64 gva, u64 gpa, u64 len)
+bool text_overlap(const struct patch_state *p, u64 gva, u64 gpa, u64 len)
 {
 	u32 i;
 
@@ -151,9 +167,13 @@ const struct patch_text *text_overlap(const struct patch_state *p, u64 gva, u64 
 
 		if (overlap(gva, len, GVA(t->gva), text_len(t)) ||
 		    overlap(gpa, len, t->gfn * PAGE_SIZE, text_len(t)))
-			return t;
+			return true;
 	}
-	return NULL;
+	for (i = 0; i < p->tramps.nr; i++) {
+		if (overlap(gva, len, GVA(key_at(&p->tramps, i)), PAGE_SIZE))
+			return true;
+	}
+	return false;
 }
 
 u64 patch_gva(const struct patch_state *p, u64 gpa)

@@ -116,7 +116,8 @@ int region_insert(struct region_table *t, const struct region *r)
 {
 	u32 at, i;
 
-	if (t->nr == t->max)
+	/* An id is never given twice. */
+	if (t->nr == t->max || t->next_id == ~0u)
 		return -ENOSPC;
 	at = upto(t, r->start);
 	for (i = t->nr++; i > at; i--)
@@ -147,24 +148,11 @@ static bool take(struct region_table *t, u32 i, struct region *out)
 	return true;
 }
 
-int region_remove_id(struct region_table *t, u32 id)
+bool region_take_id(struct region_table *t, u32 first, u32 last, struct region *out)
 {
 	u32 i;
 
-	for (i = 0; i < t->nr; i++) {
-		if (t->table[i].id == id) {
-			remove_at(t, i);
-			return 0;
-		}
-	}
-	return -ENOENT;
-}
-
-bool region_take_since(struct region_table *t, u32 id, struct region *out)
-{
-	u32 i;
-
-	for (i = 0; i < t->nr && t->table[i].id < id; i++)
+	for (i = 0; i < t->nr && (t->table[i].id < first || t->table[i].id > last); i++)
 		;
 	return take(t, i, out);
 }
@@ -180,13 +168,11 @@ bool region_take_tag(struct region_table *t, u32 tag, struct region *out)
 
 bool region_take_run(struct region_table *t, u32 tag, u64 start, struct region *out)
 {
-	u32 i = upto(t, start);
+	u32 i = start ? upto(t, start - 1) : 0;
 
-	while (i-- && t->table[i].start == start) {
-		if (t->table[i].tag == tag)
-			return take(t, i, out);
-	}
-	return false;
+	while (i < t->nr && t->table[i].start == start && t->table[i].tag != tag)
+		i++;
+	return i < t->nr && t->table[i].start == start && take(t, i, out);
 }
 
 void region_grant(struct region_table *t, u32 id, u32 rights)

@@ -52,10 +52,8 @@ bool region_free(const struct region_table *t, u64 gpa, u64 len);
 
 /* Add one; -ENOSPC when full. The caller has checked the fields. */
 int region_insert(struct region_table *t, const struct region *r);
-/* Take out the region with this id; -ENOENT. */
-int region_remove_id(struct region_table *t, u32 id);
-/* Take out one region with this id or a later one, or with this tag; false if none is left. */
-bool region_take_since(struct region_table *t, u32 id, struct region *out);
+/* Take out one region with an id from first to last, or with this tag; false if none is left. */
+bool region_take_id(struct region_table *t, u32 first, u32 last, struct region *out);
 bool region_take_tag(struct region_table *t, u32 tag, struct region *out);
 /* Take out the region with this tag that starts there; false: there is none. */
 bool region_take_run(struct region_table *t, u32 tag, u64 start, struct region *out);

@@ -209,7 +209,7 @@ enum hv_act apic_store(struct hv_cpu *cpu, struct vm_exit *exit)
 	} else {
 		*reg = new;
 	}
-	insn_store_retire(&cpu->vcpu, &insn, old, new);
+	insn_store_retire(&cpu->vcpu, &insn, old);
 	return HV_DONE;
 unknown:
 	/* Denied, and recorded, as on any other page that may not be written. */

@@ -21,6 +21,20 @@ static bool may_write(struct hv_cpu *cpu, u64 gva, u64 gpa)
 	return core_memory(&cpu->vcpu, &a) == VBH_ALLOW;
 }
 
+/* may_write() has let the lock go: a region that has come since then counts. */
+static int write_byte(u64 gpa, const u8 *p)
+{
+	const struct region *r;
+	int err = -EFAULT;
+
+	host_lock(&hv.guest);
+	r = region_denies(&hv.guest.regions, gpa, VBH_W);
+	if (!r || r->rule == VBH_RULE_LOG)
+		err = host_write_gpa(&hv.guest, gpa, p, 1);
+	host_unlock(&hv.guest);
+	return err;
+}
+
 static int copy(struct hv_cpu *cpu, u64 gva, void *buf, u32 len, bool write)
 {
 	u64 cr3 = hv.vendor->get(cpu, VBH_REG_CR3);
@@ -33,8 +47,7 @@ static int copy(struct hv_cpu *cpu, u64 gva, void *buf, u32 len, bool write)
 			return -EFAULT;
 		if (write && !may_write(cpu, gva, gpa))
 			return -EFAULT;
-		if (write ? host_write_gpa(&hv.guest, gpa, p, 1) :
-			    host_read_gpa(&hv.guest, gpa, p, 1))
+		if (write ? write_byte(gpa, p) : host_read_gpa(&hv.guest, gpa, p, 1))
 			return -EFAULT;
 	}
 	return 0;

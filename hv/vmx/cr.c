@@ -28,12 +28,12 @@ u64 vmx_get_cr(u32 nr)
 	return (vmread(fields[nr / 4].value) & ~mask) | (vmread(fields[nr / 4].shadow) & mask);
 }
 
-/* Take over the pinned bits; what the guest reads stays the same. */
+/* Take over the pinned bits, and PG, with which they come; what the guest reads stays the same. */
 void vmx_mask_crs(void)
 {
 	u64 cr0 = vmx_get_cr(0), cr4 = vmx_get_cr(4);
 
-	vmwrite(VMCS_CR0_MASK, CR0_NE | READ_ONCE(hv.guest.pins.cr0_mask));
+	vmwrite(VMCS_CR0_MASK, CR0_NE | CR0_PG | READ_ONCE(hv.guest.pins.cr0_mask));
 	vmwrite(VMCS_CR0_SHADOW, cr0);
 	vmwrite(VMCS_CR4_MASK, CR4_VMXE | READ_ONCE(hv.guest.pins.cr4_mask));
 	vmwrite(VMCS_CR4_SHADOW, cr4);

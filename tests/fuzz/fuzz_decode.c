@@ -38,7 +38,7 @@ static void carry_out(struct input *in, u32 mode)
 
 		if (err && err != -EAGAIN)
 			break;
-		insn_store_retire(&body_vcpu, &insn, old, new);
+		insn_store_retire(&body_vcpu, &insn, old);
 		if (body_regs[VBH_REG_RIP])
 			break;
 	}

@@ -169,6 +169,28 @@ static void vmx_and_svm_give_the_fault_of_a_processor_without(void **state)
 	assert_int_equal(core_virt_insn(&body->vcpu[0], 0, 0), VBH_HALT);
 }
 
+/* Who leads a starting CPU elsewhere must not get it out of its pins by a call. */
+static void a_call_before_long_mode_ends_nothing(void **state)
+{
+	const u64 wp_pg = 1ull << 16 | 1ull << 31;
+
+	(void)state;
+	pin(VBH_PIN_CR0, 0, wp_pg, VBH_RULE_DENY);
+	sync_all();
+	call_on(1, VBH_HC_CPU, VBH_CPU_PARK, 0);
+	init(1);
+	sipi(1, PAGE);
+	core_cpu_reset(&body->vcpu[1]);
+	body_set(1, VBH_REG_EFER, 0);
+	body_set(1, VBH_REG_CS_MODE, 2);
+	assert_int_equal(core_floor(&body->vcpu[1], VBH_PIN_CR0), wp_pg);
+	call_on(1, VBH_HC_EVENT_ACK, 0, 0);
+	assert_int_equal(core_floor(&body->vcpu[1], VBH_PIN_CR0), wp_pg);
+	body_set(1, VBH_REG_EFER, 1ull << 10);
+	call_on(1, VBH_HC_EVENT_ACK, 0, 0);
+	assert_int_equal(core_floor(&body->vcpu[1], VBH_PIN_CR0), 0);
+}
+
 #define T(name)	cmocka_unit_test_setup_teardown(name, setup, body_teardown)
 
 int main(void)
@@ -179,6 +201,7 @@ int main(void)
 		T(sipi_to_a_cpu_that_waits_for_none_is_refused),
 		T(one_sipi_too_many_is_an_event),
 		T(a_hypercall_ends_the_wait_for_the_second_sipi),
+		T(a_call_before_long_mode_ends_nothing),
 		T(a_cpu_that_stays_after_all_is_running_again),
 		T(a_cpu_starts_at_the_kernels_page_only),
 		T(a_cpu_that_was_not_there_never_starts),

@@ -142,17 +142,17 @@ static void a_16_bit_string_moves_the_lower_halves(void **state)
 	assert_int_equal(insn_linear(&body_vcpu, &insn), START);
 	assert_int_equal(insn_store_value(&body_vcpu, &insn, 0, &new), 0);
 	assert_int_equal(new, 0x1234);
-	insn_store_retire(&body_vcpu, &insn, 0, new);
+	insn_store_retire(&body_vcpu, &insn, 0);
 	assert_int_equal(body_regs[VBH_REG_RCX], 0xaaaa0001);
 	assert_int_equal(body_regs[VBH_REG_RSI], 0xbbbb000e);
 	assert_int_equal(body_regs[VBH_REG_RDI], 0xccccfffe);
 	assert_int_equal(body_regs[VBH_REG_RIP], 0x100);
 	assert_int_equal(insn_linear(&body_vcpu, &insn), START + 0xfffe);
-	insn_store_retire(&body_vcpu, &insn, 0, 0);
+	insn_store_retire(&body_vcpu, &insn, 0);
 	assert_int_equal(body_regs[VBH_REG_RIP], 0x103);
 	/* Nothing more to do: no value, and only RIP moves. */
 	assert_int_equal(insn_store_value(&body_vcpu, &insn, 0, &new), -EAGAIN);
-	insn_store_retire(&body_vcpu, &insn, 0, 0);
+	insn_store_retire(&body_vcpu, &insn, 0);
 	assert_int_equal(body_regs[VBH_REG_RCX], 0xaaaa0000);
 	assert_int_equal(body_regs[VBH_REG_RDI], 0xccccfffc);
 	assert_int_equal(body_regs[VBH_REG_RIP], 0x106);

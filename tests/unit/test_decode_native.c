@@ -294,7 +294,7 @@ static void emulate(void)
 		} else {
 			memcpy(emulated + linear, &new, insn.size);
 		}
-		insn_store_retire(&body_vcpu, &insn, old, new);
+		insn_store_retire(&body_vcpu, &insn, old);
 	}
 	assert_int_equal(body_regs[VBH_REG_RIP], (uintptr_t)insn_at + code_len);
 }

@@ -48,6 +48,7 @@ static void a_bad_ring_is_refused(void **state)
 	assert_int_equal(call(VBH_HC_EVENT_RING, -4096ull, 8192, 0), -EINVAL);
 	assert_int_equal(call(VBH_HC_EVENT_RING, 0, 8192, 0), -EINVAL);
 	assert_int_equal(call(VBH_HC_EVENT_RING, BODY_MEM - 4096, 8192, 0), -EFAULT);
+	assert_int_equal(body->stage2[BODY_MEM / 4096 - 1], VBH_RWX);
 	/* Neither the hypervisor's memory nor anything that is protected may be overwritten. */
 	assert_int_equal(call(VBH_HC_EVENT_RING, AT_HV - 4096, 8192, 0), -EINVAL);
 	add_region(AT_TEXT, 4096, VBH_R | VBH_X | VBH_XU, 1, VBH_REGION_KERNEL_TEXT, 2, 0);

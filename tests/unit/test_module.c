@@ -575,6 +575,91 @@ static void without_memory_it_is_an_error(void **state)
 	assert_int_equal(module_load(), 0);
 }
 
+/* One page more is one too many while the sites of a changed module are taken in. */
+static void what_has_no_room_is_not_passed_over(void **state)
+{
+	struct vec *v = &body->guest.patch.mcount;
+	u32 done = 0, n = 32, high = 0xd0000000;
+	s64 ret = 0;
+	u64 i;
+
+	(void)state;
+	for (i = N_MANY; i < N_MANY_END; i += 8)
+		memcpy(module_at(NEW + i), "\xe8\x41\x41\x41\x00", 5);
+	assert_int_equal(module_begin(NEW_TAG), 0);
+	assert_int_equal(module_pages(), 0);
+	for (; v->nr < 4096 / sizeof(u32) - 1; high += 8)
+		vec_merge(v, &high, 1);
+	while (done < described.len && ret >= 0) {
+		ret = module_call(VBH_MODULE_FEED, NEW_TAG, described.bytes + done, n, n);
+		if (!done)
+			body->max_pages = body->nr_pages;
+		done += ret;
+		n = ret ? 8 : n + 8;
+	}
+	assert_int_equal(ret, -ENOSPC);
+	body->max_pages = BODY_ALLOC;
+	done -= ret;
+	assert_int_equal(module_call(VBH_MODULE_FEED, NEW_TAG, described.bytes + done, n, n),
+			 -EINVAL);
+	assert_int_equal(module_call(VBH_MODULE_END, NEW_TAG, NULL, 0, 0), -EINVAL);
+}
+
+static void there_is_room_for_many(void **state)
+{
+	struct vbh_module ask = { .size = sizeof(ask), .rule = VBH_RULE_DENY };
+	u32 i;
+
+	(void)state;
+	for (i = 100; i < 500; i++) {
+		ask.tag = VBH_TAG_MODULE | i;
+		assert_int_equal(module_call(VBH_MODULE_BEGIN, ask.tag, &ask, sizeof(ask),
+					     sizeof(ask)), 0);
+	}
+	for (i = 100; i < 500; i++)
+		assert_int_equal(module_repeat(VBH_MODULE_GONE, VBH_TAG_MODULE | i), 0);
+	assert_int_equal(module_load(), 0);
+}
+
+static void text_is_cleared_whatever_else_has_its_tag(void **state)
+{
+	(void)state;
+	assert_int_equal(module_load(), 0);
+	assert_int_equal(add_region(NEW_TEXT_GPA, 4096, VBH_R | VBH_X | VBH_XU, NEW_TAG,
+				    VBH_REGION_OTHER, VBH_RULE_DENY, 0), 0);
+	assert_int_equal(module_repeat(VBH_MODULE_GONE, NEW_TAG), 0);
+	assert_int_equal(body->stage2[NEW_TEXT_GPA / 4096], VBH_RWX);
+	assert_int_equal(*module_at(NEW + N_TRACED), 0);
+}
+
+/* As after a restore: what is cleared needs no module that came before. */
+static void it_goes_when_none_is_under_check(void **state)
+{
+	(void)state;
+	assert_int_equal(module_load(), 0);
+	body->guest.module.check.input = NULL;
+	assert_int_equal(module_repeat(VBH_MODULE_LIVE, NEW_TAG), 0);
+	assert_int_equal(module_repeat(VBH_MODULE_GONE, NEW_TAG), 0);
+	assert_int_equal(*module_at(NEW + N_TRACED), 0);
+}
+
+static void it_can_not_lie_where_a_trampoline_is(void **state)
+{
+	struct vbh_module ask = {
+		.size = sizeof(ask), .tag = NEW_TAG, .core = TRAMP, .rule = VBH_RULE_DENY,
+		.layout = { .core_text = 4096, .core_ro = 4096 },
+	};
+	const struct vbh_text t = {
+		.gva = TRAMP, .gpa = NEW_TEXT_GPA, .len = 4096, .tag = NEW_TAG,
+	};
+
+	(void)state;
+	make_trampoline(TRAMP, TRAMP_GPA, false, KTEXT + NOTRACE);
+	assert_true(patch_call(KTEXT + F1, TRAMP));
+	assert_int_equal(module_call(VBH_MODULE_BEGIN, NEW_TAG, &ask, sizeof(ask), sizeof(ask)), 0);
+	assert_int_equal(module_call(VBH_MODULE_PAGES, NEW_TAG, &t, sizeof(t), 1), -EINVAL);
+}
+
 #define TEST(f)	cmocka_unit_test_setup_teardown(f, setup, body_teardown)
 
 int main(void)
@@ -604,6 +689,11 @@ int main(void)
 		TEST(each_call_has_its_time),
 		TEST(catalogue_and_symbols_ascend),
 		TEST(without_memory_it_is_an_error),
+		TEST(what_has_no_room_is_not_passed_over),
+		TEST(there_is_room_for_many),
+		TEST(text_is_cleared_whatever_else_has_its_tag),
+		TEST(it_goes_when_none_is_under_check),
+		TEST(it_can_not_lie_where_a_trampoline_is),
 	};
 
 	return cmocka_run_group_tests(module, NULL, NULL);

@@ -151,7 +151,7 @@ static void remove_some(void)
 		break;
 	case 1:
 		tag = t.next_id > 3 ? t.next_id - 3 : 0;
-		while (region_take_since(&t, tag, &r)) {
+		while (region_take_id(&t, tag, ~0u, &r)) {
 			assert_true(r.id >= tag);
 			forget(r.id);
 		}
@@ -162,8 +162,9 @@ static void remove_some(void)
 		if (!nr_model)
 			return;
 		i = model[rnd(nr_model)].id;
-		assert_int_equal(region_remove_id(&t, i), 0);
-		assert_int_equal(region_remove_id(&t, i), -ENOENT);
+		assert_true(region_take_id(&t, i, i, &r));
+		assert_int_equal(r.id, i);
+		assert_false(region_take_id(&t, i, i, &r));
 		forget(i);
 	}
 }
@@ -236,12 +237,25 @@ static void a_grant_changes_one_region_only(void **state)
 	assert_non_null(region_denies(&t, 4096, VBH_W));
 }
 
+static void an_id_is_not_given_twice(void **state)
+{
+	struct region r = make(1, 1, VBH_R);
+
+	(void)state;
+	t.next_id = ~0u - 1;
+	assert_int_equal(region_insert(&t, &r), 0);
+	assert_int_equal(region_insert(&t, &r), -ENOSPC);
+	assert_int_equal(t.nr, 1);
+	assert_int_equal(t.next_id, ~0u);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(an_empty_table_takes_nothing_away, setup),
 		cmocka_unit_test_setup(a_full_table_refuses_and_stays_as_it_was, setup),
 		cmocka_unit_test_setup(the_hypervisors_pages_win_over_any_rule, setup),
+		cmocka_unit_test_setup(an_id_is_not_given_twice, setup),
 		cmocka_unit_test_setup(a_grant_changes_one_region_only, setup),
 		cmocka_unit_test_setup(random_regions_give_what_a_page_by_page_model_gives, setup),
 	};
