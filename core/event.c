@@ -270,16 +270,17 @@ int event_ring_set(struct vbh_guest *guest, u64 gpa, u64 len)
 	if (err)
 		return err;
 	/* Down to the first page, where the header is. */
+	log->ring_gpa = gpa;
 	for (at = gpa + len; at > gpa; memset(ring, 0, PAGE_SIZE)) {
 		at -= PAGE_SIZE;
 		ring = host_map_ring(guest, at);
 		if (!ring) {
+			log->ring_gpa = 0;
 			guest_unprotect(guest, id, id);
 			return -EFAULT;
 		}
 	}
 
-	log->ring_gpa = gpa;
 	log->records = (len / PAGE_SIZE - 1) * RECORDS_PER_PAGE;
 	ring->magic = VBH_RING_MAGIC;
 	ring->version = VBH_ABI_VERSION;
