@@ -91,7 +91,8 @@ int catalogue_write(const char *path, struct vbh_catalogue_header *h,
 		return catalogue_fail(e, -ENOMEM, path, "out of memory");
 	fd = mkostemp(beside, O_CLOEXEC);
 	err = fd < 0 ? -errno : write_file(fd, h, entries, descriptions);
-	if (!err && fsync(fd))
+	/* Nothing in it is secret, and who may not write it may show it. */
+	if (!err && (fchmod(fd, 0644) || fsync(fd)))
 		err = -errno;
 	if (!err && rename(beside, path))
 		err = -errno;

@@ -173,6 +173,18 @@ static void the_same_modules_give_the_same_digests(void **state)
 	free(b);
 }
 
+static void others_than_root_can_read_it(void **state)
+{
+	mode_t mask = umask(077);
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(make(), 0);
+	umask(mask);
+	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0644);
+}
+
 /* Making fails with this in the words, and leaves the last catalogue alone. */
 static void not_made(int code, const char *words)
 {
@@ -547,6 +559,7 @@ int main(void)
 		TEST(it_is_fresh_until_a_file_changes),
 		TEST(the_same_modules_give_the_same_digests),
 		TEST(what_is_no_module_is_refused_by_name),
+		TEST(others_than_root_can_read_it),
 		TEST(a_damaged_file_is_refused),
 		TEST(debian_modules_can_be_described),
 		TEST(another_byte_is_another_digest),
