@@ -111,6 +111,7 @@ static const char *check_entries(const struct vbh_catalogue_header *h,
 
 	for (uint32_t i = 0; i < h->modules; i++) {
 		if (!memchr(entry[i].name, 0, sizeof(entry[i].name)) || entry[i].reserved ||
+		    entry[i].len > VBH_DESCRIPTION_MAX ||
 		    entry[i].offset < first || entry[i].offset > h->length ||
 		    entry[i].len > h->length - entry[i].offset)
 			return "an entry is damaged: make it again (vbhctl catalogue build)";
