@@ -100,9 +100,14 @@ static int set_notes(struct dev_file *df, bool on)
 static int dev_release(struct inode *inode, struct file *file)
 {
 	struct dev_file *df = file->private_data;
+	int err = 0;
 
-	if (set_notes(df, false))
-		pr_warn("patches go on being recorded\n");
+	mutex_lock(&vbh_mutex);
+	if (df->notes)
+		err = notes_leave();
+	mutex_unlock(&vbh_mutex);
+	if (err)
+		pr_warn("patches go on being recorded: %d\n", err);
 	kfree(df);
 	return 0;
 }

@@ -219,8 +219,10 @@ int ring_seek(struct ring_reader *reader, u64 seq);
 /* notes.c: what is recorded beside violations. Locked. */
 
 int notes_policy(const struct vbh_policy *policy, struct vbh_why *why);
-/* One more wants patching recorded, or one less. On failure it is not counted. */
+/* One more wants patching recorded, or one less. On failure it is as it was. */
 int notes_listen(bool on);
+/* One less, for good. On failure recording goes on until the next one leaves. */
+int notes_leave(void);
 
 /* dev.c */
 
