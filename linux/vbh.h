@@ -135,7 +135,7 @@ u8 region_rule(enum vbh_region_kind kind);
 int region_batch_begin(struct region_batch *batch, u32 tag);
 /* A vbh_range_fn; kinds without a rule are left out. */
 int region_batch_add(void *batch, enum vbh_region_kind kind, u64 gpa, u64 len);
-/* Send what is left if err is 0; free. On failure takes back the whole tag. */
+/* Send what is left if err is 0; free. On failure takes the whole tag back, if it may. */
 int region_batch_end(struct region_batch *batch, int err);
 #define REGION_TAG_KERNEL	1u
 #define REGION_TAG_MODULES	2u	/* and above */
