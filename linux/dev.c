@@ -35,12 +35,11 @@ static DECLARE_DELAYED_WORK(look_work, look);
 
 static void look(struct work_struct *work)
 {
-	static u64 seen;
-	u64 head = ring_head();
+	/* Of which ring too: after a stop and a start another one may be as full. */
+	static struct ring_reader seen;
 
-	if (head != seen)
+	if (ring_catch_up(&seen))
 		wake_up_interruptible(&waiters);
-	seen = head;
 	/* Who queues after this look finds the work idle, and starts it again. */
 	if (waitqueue_active(&waiters))
 		schedule_delayed_work(&look_work, msecs_to_jiffies(POLL_MS));

@@ -212,6 +212,8 @@ void ring_free(void);
 /* 1: *ev is the reader's next record; 0: there is none yet. */
 int ring_next(struct ring_reader *reader, struct vbh_event *ev);
 u64 ring_head(void);
+/* Is there a record that the reader has not come to? Now it has, to the last one. */
+bool ring_catch_up(struct ring_reader *reader);
 /* Would ring_next() find one? */
 bool ring_has(struct ring_reader *reader);
 int ring_seek(struct ring_reader *reader, u64 seq);
