@@ -91,7 +91,8 @@ int catalogue_write(const char *path, struct vbh_catalogue_header *h,
 		return catalogue_fail(e, -ENOMEM, path, "out of memory");
 	fd = mkostemp(beside, O_CLOEXEC);
 	err = fd < 0 ? -errno : write_file(fd, h, entries, descriptions);
-	if (!err && fsync(fd))
+	/* Nothing in it is secret, and who may not write it may show it. */
+	if (!err && (fchmod(fd, 0644) || fsync(fd)))
 		err = -errno;
 	if (!err && rename(beside, path))
 		err = -errno;
@@ -110,6 +111,7 @@ static const char *check_entries(const struct vbh_catalogue_header *h,
 
 	for (uint32_t i = 0; i < h->modules; i++) {
 		if (!memchr(entry[i].name, 0, sizeof(entry[i].name)) || entry[i].reserved ||
+		    entry[i].len > VBH_DESCRIPTION_MAX ||
 		    entry[i].offset < first || entry[i].offset > h->length ||
 		    entry[i].len > h->length - entry[i].offset)
 			return "an entry is damaged: make it again (vbhctl catalogue build)";

@@ -122,9 +122,10 @@ static int describe(const char *path, uint8_t *bytes, size_t len, struct made *m
 		err = ko_describe(&ko);
 	if (!err)
 		err = ko_stream(&ko, &d);
-	if (!err && d.len > UINT32_MAX)
-		err = catalogue_fail(e, -E2BIG, path, "is too large");
-	if (!err && m) {
+	if (!err && d.len > VBH_DESCRIPTION_MAX) {
+		err = catalogue_fail(e, -E2BIG, path, "has more relocations than can be listed");
+		free(d.bytes);
+	} else if (!err && m) {
 		snprintf(m->entry.name, sizeof(m->entry.name), "%s", ko.name);
 		memcpy(m->entry.digest, d.digest, sizeof(m->entry.digest));
 		m->entry.layout = d.layout;

@@ -3,6 +3,7 @@
  * A module's ELF file: its sections where layout_sections() of Linux's
  * kernel/module/main.c puts them, its symbols, its relocations.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,7 +13,8 @@
 
 #define PAGE		4096u
 #define PADDING		64u	/* behind an image: who looks at an instruction may look too far */
-#define PART_MAX	(1u << 30)
+#define SECTION_MAX	(1u << 30)	/* on disk: debug information is large */
+#define PART_MAX	(1u << 28)	/* in memory, where all modules share 1 GiB */
 #define RO_AFTER_INIT	(1u << 21)	/* the loader's own mark, SHF_RO_AFTER_INIT */
 
 int ko_refuse(struct ko *ko, const char *fmt, ...)
@@ -24,6 +26,10 @@ int ko_refuse(struct ko *ko, const char *fmt, ...)
 	if (n >= 0 && (size_t)n < ko->err_len)
 		vsnprintf(ko->err + n, ko->err_len - (size_t)n, fmt, ap);
 	va_end(ap);
+	/* Names are the file's own, and may be read on a terminal. */
+	for (char *p = ko->err; ko->err_len && *p; p++)
+		if (iscntrl((unsigned char)*p))
+			*p = '?';
 	return -EINVAL;
 }
 
@@ -51,7 +57,7 @@ static int read_section(struct ko *ko, Elf_Scn *scn, struct ko_section *s, size_
 	s->name = elf_strptr(ko->elf, names, s->sh.sh_name);
 	if (!s->name)
 		return ko_refuse(ko, "a section has no name: %s", elf_errmsg(-1));
-	if (s->sh.sh_size > PART_MAX)
+	if (s->sh.sh_size > SECTION_MAX)
 		return ko_refuse(ko, "section %s is too large", s->name);
 	if (s->sh.sh_type == SHT_NOBITS || !s->sh.sh_size)
 		return 0;
@@ -257,7 +263,7 @@ static int check_header(struct ko *ko)
 	if (!ko->elf || elf_kind(ko->elf) != ELF_K_ELF || !gelf_getehdr(ko->elf, &eh))
 		return ko_refuse(ko, "is no ELF file");
 	if (eh.e_type != ET_REL || eh.e_machine != EM_X86_64 ||
-	    eh.e_ident[EI_CLASS] != ELFCLASS64)
+	    eh.e_ident[EI_CLASS] != ELFCLASS64 || eh.e_ident[EI_DATA] != ELFDATA2LSB)
 		return ko_refuse(ko, "is no module for x86-64");
 	return 0;
 }
@@ -350,6 +356,7 @@ static int symbol_target(struct ko *ko, uint32_t sym, uint16_t *base, int64_t *v
 {
 	const GElf_Sym *y = &ko->syms[sym];
 	const struct ko_section *s;
+	int64_t at = 0;
 
 	*value = 0;
 	if (y->st_shndx == SHN_UNDEF) {
@@ -369,7 +376,9 @@ static int symbol_target(struct ko *ko, uint32_t sym, uint16_t *base, int64_t *v
 	*base = s->place == KO_IN_CORE ? VBH_BASE_CORE :
 		s->place == KO_IN_INIT ? VBH_BASE_INIT : VBH_BASE_PERCPU;
 	if (s->place != KO_PERCPU)
-		*value += s->offset;
+		at = s->offset;
+	if (__builtin_add_overflow(*value, at, value))
+		return ko_refuse(ko, "symbol %s is too far away", ko_sym_name(ko, sym));
 	return 0;
 }
 
@@ -381,12 +390,10 @@ int ko_target(struct ko *ko, const struct ko_section *s, const struct ko_reloc *
 
 	*to = (struct ko_target){ 0 };
 	err = symbol_target(ko, r->sym, &to->base, &value);
-
 	if (err)
 		return err;
-	value += r->addend;
-	to->addend = (int32_t)value;
-	if (to->addend != value)
+	if (__builtin_add_overflow(value, r->addend, &value) ||
+	    __builtin_add_overflow(value, 0, &to->addend))
 		return ko_refuse(ko, "%s+0x%x: the relocation leads too far away", s->name,
 				 r->offset);
 	return 0;

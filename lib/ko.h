@@ -108,7 +108,8 @@ struct ko_section *ko_section_at(struct ko *ko, enum ko_part part, uint32_t offs
 int ko_describe(struct ko *ko);
 /*
  * A field that is not within another one; 1: it is, and was left out; -EINVAL:
- * it overlaps one.
+ * it overlaps one. A field without bytes, which may begin where another one does
+ * but not within it, is added after all that have some.
  */
 int ko_add(struct ko *ko, enum ko_part part, struct ko_field field);
 

@@ -9,6 +9,8 @@
 #include <string.h>
 #include "ko.h"
 
+#define OPTIONS_MAX	2048u	/* bytes for one place: half of a page that is fed */
+
 /* One option on its way: bytes, and at most one relocated field in them. */
 struct option {
 	uint8_t bytes[VBH_CHOICE_MAX];
@@ -37,6 +39,12 @@ static bool same(const struct option *a, const struct option *b, uint32_t len)
 	       a->to.base == b->to.base && a->to.addend == b->to.addend;
 }
 
+/* Bytes of an option for this place in a description. */
+static uint32_t option_size(const struct place *p)
+{
+	return (uint32_t)sizeof(struct vbh_choice) + ((p->len + 7) & ~7u);
+}
+
 static int add(struct place *p, const struct option *o)
 {
 	struct option *all;
@@ -44,6 +52,8 @@ static int add(struct place *p, const struct option *o)
 	for (size_t i = 0; i < p->nr; i++)
 		if (same(&p->options[i], o, p->len))
 			return 0;
+	if ((p->nr + 1) * option_size(p) > OPTIONS_MAX)
+		return ko_refuse(p->ko, "too many alternatives for 0x%x", p->offset);
 	all = realloc(p->options, (p->nr + 1) * sizeof(*all));
 	if (!all)
 		return -ENOMEM;
@@ -101,8 +111,9 @@ static int take_code(struct place *p, enum ko_part part, uint32_t from, uint32_t
 
 	memset(o, 0, sizeof(*o));
 	o->field = -1;
-	if (len > VBH_CHOICE_MAX || !s || from - s->offset + len > s->sh.sh_size)
-		return ko_refuse(ko, "the alternative at 0x%x has %u bytes: too many", from, len);
+	if (!len || len > VBH_CHOICE_MAX || !s || len > s->sh.sh_size - (from - s->offset))
+		return ko_refuse(ko, "the code at 0x%x that may be replaced has %u bytes", from,
+				 len);
 	memcpy(o->bytes, ko->part[part].bytes + from, len);
 	n = ko_reloc_in(s, from - s->offset, len, &r);
 	if (!n)
@@ -111,6 +122,9 @@ static int take_code(struct place *p, enum ko_part part, uint32_t from, uint32_t
 	if (err)
 		return err;
 	o->field = (int)(r.offset - (from - s->offset));
+	if ((uint32_t)o->field + 4 > len)
+		return ko_refuse(ko, "%s+0x%x: a relocation goes beyond what may be replaced",
+				 s->name, r.offset);
 	switch (n > 1 ? R_X86_64_NONE : r.type) {
 	case R_X86_64_32:
 	case R_X86_64_32S:
@@ -127,7 +141,7 @@ static int take_code(struct place *p, enum ko_part part, uint32_t from, uint32_t
 
 static int finish(struct place *p)
 {
-	uint32_t size = (uint32_t)sizeof(struct vbh_choice) + ((p->len + 7) & ~7u);
+	uint32_t size = option_size(p);
 	struct ko_field field = {
 		.offset = p->offset, .len = p->len, .kind = VBH_FIELD_CHOICE,
 		.options_len = (uint32_t)p->nr * size,
@@ -161,6 +175,15 @@ static int end_place(struct place *p, int err)
 		err = finish(p);
 	free(p->options);
 	return err;
+}
+
+/* What is meant is that many bytes behind it. */
+static int shift(const struct place *p, struct ko_target *to, int32_t by)
+{
+	if (__builtin_add_overflow(to->addend, by, &to->addend))
+		return ko_refuse(p->ko, "what the code for 0x%x leads to is too far away",
+				 p->offset);
+	return 0;
 }
 
 static bool owned(const struct place *p)
@@ -223,6 +246,7 @@ static int add_indirect(struct place *p, const struct option *thunk, uint32_t at
 	static const uint8_t lfence_insn[] = { 0x0f, 0xae, 0xe8 };
 	struct option its = *thunk;
 	bool jcc = thunk->bytes[at] == 0x0f, call = thunk->bytes[at + len - 5] == 0xe8 && !jcc;
+	int err;
 
 	for (int lfence = 0; lfence < 2; lfence++) {
 		struct option o = *thunk;
@@ -248,8 +272,9 @@ static int add_indirect(struct place *p, const struct option *thunk, uint32_t at
 		o.field = -1;
 		o.kind = 0;
 		o.to = (struct ko_target){ 0 };
-		if (add_both(p, &o))
-			return -ENOMEM;
+		err = add_both(p, &o);
+		if (err)
+			return err;
 	}
 	/* Or a call of a thunk of the module's own (emit_its_trampoline()). */
 	its.to = (struct ko_target){ .base = VBH_BASE_THUNK, .addend = (int32_t)reg };
@@ -264,6 +289,8 @@ static int add_code(struct place *p, const struct option *o, int reg)
 
 	if (err || reg < 0)
 		return err;
+	if (o->field < 1)
+		return ko_refuse(p->ko, "the call of a thunk at 0x%x has no first byte", p->offset);
 	if (o->field >= 2 && ((o->bytes[o->field - 2] == 0x0f &&
 			       (o->bytes[o->field - 1] & 0xf0) == 0x80) ||
 			      o->bytes[o->field - 2] == 0x2e)) {
@@ -307,7 +334,7 @@ static int add_return(struct ko *ko, const struct ko_section *s, const struct ko
 		      void *data)
 {
 	struct ko_field field = { .len = 5, .kind = VBH_FIELD_RETURN };
-	struct option o;
+	struct option o = { .field = -1 };
 	struct place p;
 	int err = place_of(ko, s, r, &p);
 
@@ -322,7 +349,8 @@ static int add_return(struct ko *ko, const struct ko_section *s, const struct ko
 	field.offset = p.offset;
 	field.to = o.to;
 	/* The relocation is to four bytes behind the field. */
-	field.to.addend += 4;
+	if (!err)
+		err = shift(&p, &field.to, 4);
 	if (!err)
 		err = ko_add(ko, p.part, field);
 	return err < 0 ? err : 0;
@@ -449,7 +477,8 @@ static void move_jump(const struct place *p, struct option *o)
 }
 
 /* CALL or JMP without a relocation: to somewhere else in the same section. */
-static void find_target(enum ko_part part, uint32_t from, struct option *o)
+static int find_target(const struct place *p, enum ko_part part, uint32_t from,
+		       struct option *o)
 {
 	int32_t rel;
 
@@ -458,7 +487,8 @@ static void find_target(enum ko_part part, uint32_t from, struct option *o)
 	o->field = 1;
 	o->kind = VBH_FIELD_PC32;
 	o->to.base = part == KO_INIT ? VBH_BASE_INIT : VBH_BASE_CORE;
-	o->to.addend = (int32_t)from + 1 + rel;
+	o->to.addend = rel;
+	return shift(p, &o->to, (int32_t)from + 1);
 }
 
 static int add_replacement(struct place *p, enum ko_part part, uint32_t from, uint32_t len)
@@ -478,13 +508,18 @@ static int add_replacement(struct place *p, enum ko_part part, uint32_t from, ui
 			return err;
 	}
 	branch = len == 5 && (o.bytes[0] == 0xe8 || o.bytes[0] == 0xe9);
-	if (branch && o.field < 0)
-		find_target(part, from, &o);
+	if (branch && o.field < 0) {
+		err = find_target(p, part, from, &o);
+		if (err)
+			return err;
+	}
 	/* Other distances are copied as they are, and lead elsewhere from there. */
 	if (!branch && o.field >= 0 && o.kind == VBH_FIELD_PC32) {
 		if (part != p->part)
 			return ko_refuse(p->ko, "an alternative at 0x%x refers to data", from);
-		o.to.addend += (int32_t)p->offset - (int32_t)from;
+		err = shift(p, &o.to, (int32_t)p->offset - (int32_t)from);
+		if (err)
+			return err;
 	}
 	if (branch && o.bytes[0] == 0xe9)
 		move_jump(p, &o);

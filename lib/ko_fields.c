@@ -17,7 +17,13 @@ int ko_add(struct ko *ko, enum ko_part part, struct ko_field field)
 
 	if (end < field.offset || end > image->ro)
 		return ko_refuse(ko, "a field at 0x%x is out of range", field.offset);
-	owner = field.len ? image->owner[field.offset] : 0;
+	owner = image->owner[field.offset];
+	/* One without bytes may stand before another field, and not within it. */
+	if (owner && !field.len && image->fields[owner - 1].offset != field.offset)
+		return ko_refuse(ko, "a function begins at 0x%x, within what may be changed",
+				 field.offset);
+	if (!field.len)
+		owner = 0;
 	for (uint32_t i = field.offset; i < end; i++)
 		if (image->owner[i] != owner)
 			return ko_refuse(ko, "fields overlap at 0x%x", i);
@@ -142,6 +148,15 @@ static int add_calls(struct ko *ko)
 	return err;
 }
 
+/* ftrace's site at a function's first byte says itself that it may be called. */
+static bool starts_mcount(const struct ko_image *image, uint32_t offset)
+{
+	uint32_t owner = image->owner[offset];
+
+	return owner && image->fields[owner - 1].kind == VBH_FIELD_MCOUNT &&
+	       image->fields[owner - 1].offset == offset;
+}
+
 /* Trampolines of static calls, told by their last bytes; all other functions may be called. */
 static int add_functions(struct ko *ko, bool trampolines)
 {
@@ -170,8 +185,7 @@ static int add_functions(struct ko *ko, bool trampolines)
 		if (is_tramp) {
 			field.kind = VBH_FIELD_TRAMP;
 			field.len = 5;
-		} else if (image->owner[field.offset] &&
-			   image->fields[image->owner[field.offset] - 1].kind == VBH_FIELD_MCOUNT) {
+		} else if (starts_mcount(image, field.offset)) {
 			continue;
 		}
 		err = ko_add(ko, s->place == KO_IN_INIT ? KO_INIT : KO_CORE, field);
@@ -233,7 +247,7 @@ static int add_sorted(struct ko *ko)
 	};
 	int err = 0;
 
-	for (size_t i = 0; err >= 0 && i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; !err && i < sizeof(names) / sizeof(names[0]); i++) {
 		const struct ko_section *s = ko_find(ko, names[i]);
 
 		if (!s || !is_image(ko, s) || !s->sh.sh_size)
@@ -242,7 +256,7 @@ static int add_sorted(struct ko *ko)
 			.offset = s->offset, .len = (uint32_t)s->sh.sh_size,
 			.kind = VBH_FIELD_ANY, .to.addend = (int32_t)s->sh.sh_size });
 	}
-	return err;
+	return err > 0 ? ko_refuse(ko, "tables overlap") : err;
 }
 
 /* struct exception_table_entry: distances to instruction and fixup, and what to do. */
@@ -258,6 +272,7 @@ static int by_insn(const void *a, const void *b)
 	return x->insn.addend < y->insn.addend ? -1 : x->insn.addend > y->insn.addend;
 }
 
+/* The table is in the image: all of it is. */
 static int put_extable(struct ko *ko, const struct ko_section *s,
 		       const struct extable_entry *entries, uint32_t n)
 {
@@ -292,6 +307,8 @@ static int add_extable(struct ko *ko)
 
 	if (!n)
 		return 0;
+	if (!is_image(ko, s))
+		return ko_refuse(ko, "%s is not among the constants", s->name);
 	entries = calloc(n, sizeof(*entries));
 	if (!entries)
 		return -ENOMEM;
@@ -324,6 +341,8 @@ static int add_exports(struct ko *ko, const char *table)
 
 	if (!n)
 		return 0;
+	if (n > s->nr_relocs)
+		return ko_refuse(ko, "%s has exports without relocations", s->name);
 	e = realloc(ko->exports, (ko->nr_exports + n) * sizeof(*e));
 	if (!e)
 		return -ENOMEM;

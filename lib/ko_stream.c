@@ -77,7 +77,7 @@ static int by_offset(const void *a, const void *b)
 	return x->len < y->len ? -1 : x->len > y->len;
 }
 
-static int put_image(struct stream *s, struct ko_image *image)
+static int put_image(struct ko *ko, struct stream *s, struct ko_image *image)
 {
 	const struct ko_field *last = NULL;
 	uint32_t at = 0;
@@ -90,6 +90,8 @@ static int put_image(struct stream *s, struct ko_image *image)
 
 		if (last && !f->len && !last->len && last->offset == f->offset)
 			continue;	/* a function with two names */
+		if (f->offset < at)
+			return ko_refuse(ko, "fields overlap at 0x%x", f->offset);
 		err = put_field(s, image, &at, f->offset, f);
 		at += f->len;
 		last = f;
@@ -118,12 +120,13 @@ int ko_stream(struct ko *ko, struct ko_description *d)
 	if (!err)
 		err = put(&s, ko->exports, ko->nr_exports * sizeof(*ko->exports));
 	for (int p = 0; !err && p < KO_PARTS; p++)
-		err = put_image(&s, &ko->part[p]);
+		err = put_image(ko, &s, &ko->part[p]);
 	SHA256Final(d->digest, &s.sha);
 	if (err) {
 		free(d->bytes);
 		d->bytes = NULL;
-		ko_refuse(ko, "out of memory");
 	}
+	if (err == -ENOMEM)
+		ko_refuse(ko, "out of memory");
 	return err;
 }

@@ -35,12 +35,11 @@ static DECLARE_DELAYED_WORK(look_work, look);
 
 static void look(struct work_struct *work)
 {
-	static u64 seen;
-	u64 head = ring_head();
+	/* Of which ring too: after a stop and a start another one may be as full. */
+	static struct ring_reader seen;
 
-	if (head != seen)
+	if (ring_catch_up(&seen))
 		wake_up_interruptible(&waiters);
-	seen = head;
 	/* Who queues after this look finds the work idle, and starts it again. */
 	if (waitqueue_active(&waiters))
 		schedule_delayed_work(&look_work, msecs_to_jiffies(POLL_MS));
@@ -100,9 +99,14 @@ static int set_notes(struct dev_file *df, bool on)
 static int dev_release(struct inode *inode, struct file *file)
 {
 	struct dev_file *df = file->private_data;
+	int err = 0;
 
-	if (set_notes(df, false))
-		pr_warn("patches go on being recorded\n");
+	mutex_lock(&vbh_mutex);
+	if (df->notes)
+		err = notes_leave();
+	mutex_unlock(&vbh_mutex);
+	if (err)
+		pr_warn("patches go on being recorded: %d\n", err);
 	kfree(df);
 	return 0;
 }

@@ -60,6 +60,11 @@ static int open_catalogue(int fd, struct vbh_why *why)
 	catalogue = fget(fd);
 	if (!catalogue)
 		return vbh_fail(why, -EBADF, "catalogue: %d is no open file", fd);
+	if (!(catalogue->f_mode & FMODE_READ))
+		return vbh_fail(why, -EBADF, "catalogue: the file is not open for reading");
+	/* Nothing else stands still while it is read, again and again. */
+	if (!S_ISREG(file_inode(catalogue)->i_mode))
+		return vbh_fail(why, -EINVAL, "catalogue: is no regular file");
 	err = read_at(0, &h, sizeof(h));
 	if (err)
 		return vbh_fail(why, err, "catalogue: can't be read: %d", err);
@@ -109,7 +114,8 @@ static int send_digests(struct vbh_why *why)
 		return vbh_fail(why, -ENOMEM, "catalogue: out of memory");
 	for (i = 0; !err && i < nr_entries; i++) {
 		err = read_entry(i, &e);
-		memcpy(all[i], e.digest, sizeof(all[i]));
+		if (!err)
+			memcpy(all[i], e.digest, sizeof(all[i]));
 	}
 	if (!err)
 		err = send_sorted(VBH_HC_CATALOGUE, all, nr_entries, sizeof(*all),
@@ -279,6 +285,16 @@ static bool same_sizes(const struct vbh_layout *l, const struct module *mod)
 	       l->init_ro == mod->init_layout.ro_size;
 }
 
+/* The file may have changed since it was made. */
+static int check_len(const struct vbh_catalogue_entry *e)
+{
+	if (e->len <= VBH_DESCRIPTION_MAX)
+		return 0;
+	pr_err("catalogue: the description of module %s has %u bytes, more than %u\n",
+	       e->name, e->len, VBH_DESCRIPTION_MAX);
+	return -EFBIG;
+}
+
 /* Of several with its name, the one with its sizes. Without any, *e is all zero. */
 static int find_entry(const struct module *mod, struct vbh_catalogue_entry *e)
 {
@@ -290,7 +306,7 @@ static int find_entry(const struct module *mod, struct vbh_catalogue_entry *e)
 		if (err || strcmp(e->name, mod->name))
 			break;
 		if (same_sizes(&e->layout, mod))
-			return 0;
+			return check_len(e);
 	}
 	memset(e, 0, sizeof(*e));
 	return err;
@@ -454,7 +470,7 @@ int listed_coming(const struct module *mod, u32 tag, u8 rule)
 	err = find_entry(mod, &e);
 	if (err)
 		return err;
-	description = kvmalloc(e.len + 1, GFP_KERNEL);
+	description = kvmalloc((size_t)e.len + 1, GFP_KERNEL);
 	if (!description)
 		return -ENOMEM;
 	err = read_at(e.offset, description, e.len);

@@ -226,25 +226,31 @@ int vbh_stop(void)
 
 int vbh_seal(void)
 {
+	struct vbh_status status;
 	long err;
 
 	if (vbh_mode == VBH_OFF)
 		return -ENODEV;
-	if (vbh_state() == VBH_STATE_OPEN &&
-	    !sites_allowed_sealed(VBH_PATCH_KPROBES)) {
+	err = vbh_get_status(&status);
+	if (err)
+		return err;
+	/* Listed modules that came after the seal may go, so none is held again. */
+	if (status.state != VBH_STATE_OPEN)
+		return vbh_hypercall(VBH_HC_SEAL, 0, 0, 0, 0);
+	if (!sites_allowed_sealed(VBH_PATCH_KPROBES)) {
 		err = kprobes_disarm();
 		if (err)
 			return err;
 	}
 	modules_hold();
 	err = vbh_hypercall(VBH_HC_SEAL, 0, 0, 0, 0);
-	if (err && err != -EALREADY) {
+	if (err) {
 		modules_release();
 		kprobes_rearm();
+		return err;
 	}
-	if (!err)
-		pr_info("sealed\n");
-	return err;
+	pr_info("sealed\n");
+	return 0;
 }
 
 int vbh_unlock(const void *key, u32 len)

@@ -8,16 +8,28 @@
 
 static bool always;
 static unsigned int listeners;
+static enum vbh_notes told;	/* what the hypervisor goes by, while VBH runs */
+
+static enum vbh_notes wanted(void)
+{
+	if (always)
+		return VBH_NOTES_ALWAYS;
+	return listeners ? VBH_NOTES_RECORD : VBH_NOTES_COUNT;
+}
 
 static int tell(void)
 {
-	enum vbh_notes notes = VBH_NOTES_COUNT;
+	int err = vbh_hypercall(VBH_HC_NOTES, wanted(), 0, 0, 0);
 
-	if (always)
-		notes = VBH_NOTES_ALWAYS;
-	else if (listeners)
-		notes = VBH_NOTES_RECORD;
-	return vbh_hypercall(VBH_HC_NOTES, notes, 0, 0, 0);
+	if (!err)
+		told = wanted();
+	return err;
+}
+
+/* The first comes or the last goes; else it is as it was. */
+static int update(void)
+{
+	return vbh_mode == VBH_OFF || wanted() == told ? 0 : tell();
 }
 
 int notes_policy(const struct vbh_policy *policy, struct vbh_why *why)
@@ -33,13 +45,17 @@ int notes_policy(const struct vbh_policy *policy, struct vbh_why *why)
 
 int notes_listen(bool on)
 {
-	int err = 0;
+	int err;
 
 	listeners += on ? 1 : -1;
-	/* The first comes or the last goes; else it is as it was. */
-	if (vbh_mode != VBH_OFF && !always && listeners == on)
-		err = tell();
-	if (err && on)
-		listeners--;
+	err = update();
+	if (err)
+		listeners -= on ? 1 : -1;
 	return err;
+}
+
+int notes_leave(void)
+{
+	listeners--;
+	return update();
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * From ranges to regions: the rights of each kind, the policy's rule for it,
- * and batches of VBH_HC_REGION_ADD. A batch that fails takes its whole tag
- * back, so that nothing is protected by half.
+ * and batches of VBH_HC_REGION_ADD. A batch that fails before the seal takes its
+ * whole tag back, so that nothing is protected by half.
  */
 #include <linux/io.h>
 #include <linux/slab.h>
@@ -97,8 +97,10 @@ int region_batch_end(struct region_batch *batch, int err)
 {
 	if (!err)
 		err = flush(batch);
-	if (err && batch->sent)
-		vbh_hypercall(VBH_HC_REGION_DEL, batch->tag, 0, 0, 0);
+	/* A module that came after the seal keeps what it has: nothing is loosened. */
+	if (err && batch->sent && !(batch->tag & VBH_TAG_MODULE) &&
+	    !vbh_hypercall(VBH_HC_REGION_DEL, batch->tag, 0, 0, 0))
+		batch->sent = false;
 	kfree(batch->regions);
 	batch->regions = NULL;
 	return err;

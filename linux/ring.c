@@ -144,6 +144,22 @@ u64 ring_head(void)
 	return head;
 }
 
+bool ring_catch_up(struct ring_reader *reader)
+{
+	bool has = false;
+	u64 head;
+
+	down_read(&ring_lock);
+	if (usable()) {
+		head = READ_ONCE(ring->head);
+		settle(reader, head);
+		has = reader->seq < head;
+		reader->seq = head;
+	}
+	up_read(&ring_lock);
+	return has;
+}
+
 bool ring_has(struct ring_reader *reader)
 {
 	bool has = false;

@@ -135,7 +135,7 @@ u8 region_rule(enum vbh_region_kind kind);
 int region_batch_begin(struct region_batch *batch, u32 tag);
 /* A vbh_range_fn; kinds without a rule are left out. */
 int region_batch_add(void *batch, enum vbh_region_kind kind, u64 gpa, u64 len);
-/* Send what is left if err is 0; free. On failure takes back the whole tag. */
+/* Send what is left if err is 0; free. On failure takes the whole tag back, if it may. */
 int region_batch_end(struct region_batch *batch, int err);
 #define REGION_TAG_KERNEL	1u
 #define REGION_TAG_MODULES	2u	/* and above */
@@ -212,6 +212,8 @@ void ring_free(void);
 /* 1: *ev is the reader's next record; 0: there is none yet. */
 int ring_next(struct ring_reader *reader, struct vbh_event *ev);
 u64 ring_head(void);
+/* Is there a record that the reader has not come to? Now it has, to the last one. */
+bool ring_catch_up(struct ring_reader *reader);
 /* Would ring_next() find one? */
 bool ring_has(struct ring_reader *reader);
 int ring_seek(struct ring_reader *reader, u64 seq);
@@ -219,8 +221,10 @@ int ring_seek(struct ring_reader *reader, u64 seq);
 /* notes.c: what is recorded beside violations. Locked. */
 
 int notes_policy(const struct vbh_policy *policy, struct vbh_why *why);
-/* One more wants patching recorded, or one less. On failure it is not counted. */
+/* One more wants patching recorded, or one less. On failure it is as it was. */
 int notes_listen(bool on);
+/* One less, for good. On failure recording goes on until the next one leaves. */
+int notes_leave(void);
 
 /* dev.c */
 

@@ -11,6 +11,7 @@
 
 #define VBH_CATALOGUE_MAGIC	0x3130544143484256ull	/* "VBHCAT01" */
 #define VBH_CATALOGUE_MODULES	65536u			/* at most */
+#define VBH_DESCRIPTION_MAX	(64u << 20)		/* bytes of one */
 
 struct vbh_catalogue_header {
 	__u64 magic;

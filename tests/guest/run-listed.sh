@@ -19,6 +19,8 @@ echo "no catalogue" > /tmp/broken
 
 refuted "VBH does not start with a file that is no catalogue" \
 	vbhctl start --module /rig/vbh.ko --policy /tmp/listed.conf --catalogue /tmp/broken
+[ -e /dev/vbh ] || insmod /rig/vbh.ko
+tap wrongfds /tmp/broken
 claim "the catalogue is made when VBH starts" start_vbh /tmp/listed.conf
 claim "it lists a module that is on disk" vbhctl catalogue show "$(echo $early | tr _ -)"
 refuted "and none that is not" vbhctl catalogue show vbh_extra
@@ -90,9 +92,42 @@ kill $follower
 claim "static keys are switched still" keys
 claim "nothing of that was a violation" [ "$(violations)" = 0 ]
 # Listed modules can go, but for those that were held when VBH was sealed.
+claim "VBH can be sealed again, which changes nothing" vbhctl seal
 claim "the big one goes" modprobe -r nf_conntrack
 refuted "one from before the seal stays" rmmod $early
 claim "and that was no violation" [ "$(violations)" = 0 ]
+
+# The file is damaged while VBH has it open: these bytes, for printf, at that place of
+# the module's entry (struct vbh_catalogue_entry).
+damage()
+{
+	local entry
+	entry=$(($(vbhctl catalogue show | grep -n "^$1 " | cut -d: -f1) - 2))
+	printf "$3" | dd of="$file" bs=1 seek=$((152 + 128 * entry + $2)) conv=notrunc
+}
+
+# It does not load, and the kernel's log says why.
+not_loaded()
+{
+	dmesg -c > /dev/null
+	modprobe dummy && return 1
+	dmesg | grep "$1"
+}
+
+cp "$file" /tmp/whole
+while read -r len many; do
+	damage dummy 96 "$len" 2> /dev/null
+	claim "a description of $many is not read" not_loaded 'has .* bytes, more than'
+	cat /tmp/whole > "$file"
+done << 'END'
+\377\377\377\377 4 GiB
+\377\377\377\177 2 GiB
+\1\0\0\4 64 MiB and a byte
+END
+damage dummy 88 '\377\377\377\377\377\377\377\177' 2> /dev/null
+claim "nor one that is somewhere else" not_loaded "can't be checked"
+cat /tmp/whole > "$file"
+claim "nothing of that was a violation" [ "$(violations)" = 0 ]
 
 tap attack sealed -c 0 $attacks sealed-catalogue sealed-symbols sealed-module-bad \
 	sealed-module-gone

@@ -173,6 +173,18 @@ static void the_same_modules_give_the_same_digests(void **state)
 	free(b);
 }
 
+static void others_than_root_can_read_it(void **state)
+{
+	mode_t mask = umask(077);
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(make(), 0);
+	umask(mask);
+	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0644);
+}
+
 /* Making fails with this in the words, and leaves the last catalogue alone. */
 static void not_made(int code, const char *words)
 {
@@ -330,6 +342,180 @@ static void another_byte_is_another_digest(void **state)
 	free(copy);
 }
 
+/* A module's file that one thing is changed in, and where its sections are. */
+struct changed {
+	uint8_t *bytes;
+	size_t len;
+	Elf64_Shdr *sections;
+	unsigned int nr;
+	const char *names;
+};
+
+static void change(struct changed *c, const char *module)
+{
+	Elf64_Ehdr *eh;
+	char path[256];
+
+	snprintf(path, sizeof(path), MODULES "/%s", module);
+	c->bytes = get_file(path, &c->len);
+	eh = (Elf64_Ehdr *)c->bytes;
+	assert_int_equal(eh->e_shoff % 8, 0);
+	c->sections = (Elf64_Shdr *)(c->bytes + eh->e_shoff);
+	c->nr = eh->e_shnum;
+	c->names = (const char *)c->bytes + c->sections[eh->e_shstrndx].sh_offset;
+}
+
+static Elf64_Shdr *section_of(struct changed *c, const char *name)
+{
+	for (unsigned int i = 1; i < c->nr; i++)
+		if (!strcmp(c->names + c->sections[i].sh_name, name))
+			return &c->sections[i];
+	fail_msg("there is no section %s", name);
+	return NULL;
+}
+
+static void *entry_of(struct changed *c, const Elf64_Shdr *s, size_t i)
+{
+	assert_true((i + 1) * s->sh_entsize <= s->sh_size);
+	return c->bytes + s->sh_offset + i * s->sh_entsize;
+}
+
+/* The relocation of a section's that leads to the first byte of .text behind `from`. */
+static Elf64_Rela *reloc_to_text(struct changed *c, const char *name, int64_t from)
+{
+	const Elf64_Shdr *s = section_of(c, name), *symtab = section_of(c, ".symtab");
+
+	for (size_t i = 0; i < s->sh_size / sizeof(Elf64_Rela); i++) {
+		Elf64_Rela *r = entry_of(c, s, i);
+		const Elf64_Sym *y = entry_of(c, symtab, ELF64_R_SYM(r->r_info));
+
+		if (&c->sections[y->st_shndx] == section_of(c, ".text") && r->r_addend > from)
+			return r;
+	}
+	fail_msg("%s leads nowhere", name);
+	return NULL;
+}
+
+/* A function in .text that has some length. */
+static Elf64_Sym *function_of(struct changed *c)
+{
+	const Elf64_Shdr *s = section_of(c, ".symtab");
+
+	for (size_t i = 1; i < s->sh_size / sizeof(Elf64_Sym); i++) {
+		Elf64_Sym *y = entry_of(c, s, i);
+
+		if (ELF64_ST_TYPE(y->st_info) == STT_FUNC && y->st_size > 16 &&
+		    &c->sections[y->st_shndx] == section_of(c, ".text"))
+			return y;
+	}
+	fail_msg("there is no function");
+	return NULL;
+}
+
+/* It is refused, in these words. */
+static void refused(struct changed *c, const char *words)
+{
+	struct ko_description d;
+
+	err[0] = '\0';
+	assert_int_equal(describe(c->bytes, c->len, &d), -EINVAL);
+	if (!strstr(err, words))
+		fail_msg("\"%s\" does not say \"%s\"", err, words);
+	free(c->bytes);
+}
+
+#define BIG	"net/netfilter/x_tables.ko"
+
+static void an_exception_table_that_can_be_written_is_refused(void **state)
+{
+	struct changed c;
+
+	(void)state;
+	change(&c, BIG);
+	section_of(&c, "__ex_table")->sh_flags |= SHF_WRITE;
+	refused(&c, "__ex_table is not among the constants");
+}
+
+static void a_function_within_what_may_be_changed_is_refused(void **state)
+{
+	struct changed c;
+
+	(void)state;
+	change(&c, BIG);
+	function_of(&c)->st_value = reloc_to_text(&c, ".rela__mcount_loc", 0)->r_addend + 1;
+	refused(&c, "a function begins at 0x");
+
+	change(&c, BIG);
+	function_of(&c)->st_value = reloc_to_text(&c, ".rela.return_sites", 0)->r_addend + 2;
+	refused(&c, "a function begins at 0x");
+
+	change(&c, BIG);
+	function_of(&c)->st_value =
+		((Elf64_Rela *)entry_of(&c, section_of(&c, ".rela.text"), 40))->r_offset + 1;
+	refused(&c, "a function begins at 0x");
+}
+
+static void a_call_of_a_thunk_without_its_first_byte_is_refused(void **state)
+{
+	struct changed c;
+
+	(void)state;
+	change(&c, BIG);
+	reloc_to_text(&c, ".rela.retpoline_sites", 0)->r_addend++;
+	refused(&c, "the call of a thunk at 0x");
+}
+
+/* And one that ends behind the place that is to be replaced. */
+static void a_relocation_beyond_its_place_is_refused(void **state)
+{
+	struct changed c;
+
+	(void)state;
+	change(&c, BIG);
+	reloc_to_text(&c, ".rela.return_sites", 4)->r_addend -= 2;
+	refused(&c, "goes beyond what may be replaced");
+}
+
+static void numbers_that_are_too_large_are_refused(void **state)
+{
+	static const int64_t far[] = { INT64_MAX, INT64_MIN, 1ll << 31, -(1ll << 32) };
+	struct changed c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
+		change(&c, BIG);
+		((Elf64_Rela *)entry_of(&c, section_of(&c, ".rela.rodata"), 0))->r_addend = far[i];
+		refused(&c, "the relocation leads too far away");
+	}
+	/* What a jump to the return thunk leads to is counted from its end. */
+	change(&c, BIG);
+	for (size_t i = 0; i < section_of(&c, ".rela.text")->sh_size / sizeof(Elf64_Rela); i++)
+		((Elf64_Rela *)entry_of(&c, section_of(&c, ".rela.text"), i))->r_addend =
+			INT32_MAX;
+	refused(&c, "is too far away");
+
+	change(&c, BIG);
+	for (size_t i = 1; i < section_of(&c, ".symtab")->sh_size / sizeof(Elf64_Sym); i++)
+		((Elf64_Sym *)entry_of(&c, section_of(&c, ".symtab"), i))->st_value = INT64_MAX;
+	refused(&c, "too far away");
+
+	change(&c, BIG);
+	section_of(&c, ".bss")->sh_size = 1ull << 29;
+	refused(&c, "is too large");
+}
+
+/* Whatever a file says, on a terminal it is text. */
+static void names_in_words_are_printable(void **state)
+{
+	struct changed c;
+
+	(void)state;
+	change(&c, BIG);
+	memcpy((char *)c.names + section_of(&c, ".bss")->sh_name, "\033[m", 4);
+	section_of(&c, "\033[m")->sh_size = 1ull << 31;
+	refused(&c, "section ?[m is too large");
+}
+
 /* Whatever is in a file: a description or words, nothing worse. */
 static void damaged_modules_do_no_harm(void **state)
 {
@@ -373,9 +559,16 @@ int main(void)
 		TEST(it_is_fresh_until_a_file_changes),
 		TEST(the_same_modules_give_the_same_digests),
 		TEST(what_is_no_module_is_refused_by_name),
+		TEST(others_than_root_can_read_it),
 		TEST(a_damaged_file_is_refused),
 		TEST(debian_modules_can_be_described),
 		TEST(another_byte_is_another_digest),
+		TEST(an_exception_table_that_can_be_written_is_refused),
+		TEST(a_function_within_what_may_be_changed_is_refused),
+		TEST(a_call_of_a_thunk_without_its_first_byte_is_refused),
+		TEST(a_relocation_beyond_its_place_is_refused),
+		TEST(numbers_that_are_too_large_are_refused),
+		TEST(names_in_words_are_printable),
 		TEST(damaged_modules_do_no_harm),
 	};
 
