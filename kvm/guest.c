@@ -45,18 +45,15 @@ static int offer(struct kvm *kvm)
 		return err;
 	}
 	v->number = atomic_inc_return(&next_vm);
-	kvm->arch.vbh = v;
+	/* An ioctl that sees it sees all of it. */
+	smp_store_release(&kvm->arch.vbh, v);
 	static_branch_inc(&kvm_vbh_key);
 	return 0;
 }
 
-/* Nobody runs, and nobody will. */
-static void withdraw(struct kvm *kvm)
+/* It is its VM's no longer, and nobody looks at it. */
+static void discard(struct kvm_vbh *v)
 {
-	struct kvm_vbh *v = kvm->arch.vbh;
-
-	if (!v)
-		return;
 	if (v->begun)
 		vbh_log_running(-1);
 	kvfree(rcu_dereference_protected(v->view, true));
@@ -65,9 +62,9 @@ static void withdraw(struct kvm *kvm)
 	kvfree(v->table);
 	vbh_log_close(v);
 	kfree(v);
-	kvm->arch.vbh = NULL;
 	static_branch_dec(&kvm_vbh_key);
 }
+
 
 int kvm_vbh_init_vm(struct kvm *kvm)
 {
@@ -76,12 +73,17 @@ int kvm_vbh_init_vm(struct kvm *kvm)
 
 void kvm_vbh_destroy_vm(struct kvm *kvm)
 {
-	withdraw(kvm);
+	struct kvm_vbh *v = kvm->arch.vbh;
+
+	kvm->arch.vbh = NULL;
+	if (v)
+		discard(v);
 }
 
 int kvm_vbh_enable_cap(struct kvm *kvm, u64 flags)
 {
 	bool on = flags & KVM_X86_VBH_ENABLE, off = flags & KVM_X86_VBH_DISABLE;
+	struct kvm_vbh *gone = NULL;
 	int err = 0;
 
 	if (on == off || (flags & ~(KVM_X86_VBH_ENABLE | KVM_X86_VBH_EXIT |
@@ -93,13 +95,19 @@ int kvm_vbh_enable_cap(struct kvm *kvm, u64 flags)
 	if (kvm->created_vcpus) {
 		err = -EBUSY;
 	} else if (off) {
-		withdraw(kvm);
+		gone = kvm->arch.vbh;
+		WRITE_ONCE(kvm->arch.vbh, NULL);
 	} else {
 		err = offer(kvm);
 		if (!err)
 			kvm->arch.vbh->tell = flags & KVM_X86_VBH_EXIT;
 	}
 	mutex_unlock(&kvm->lock);
+	if (gone) {
+		/* Ioctls and KVM's own writes of guest memory take srcu, not kvm->lock. */
+		synchronize_srcu(&kvm->srcu);
+		discard(gone);
+	}
 	return err;
 }
 
@@ -319,25 +327,27 @@ bool kvm_vbh_request(struct kvm_vcpu *vcpu)
 	return true;
 }
 
-int kvm_vbh_vm_ioctl(struct kvm *kvm, unsigned int ioctl, void __user *argp)
+static int vm_ioctl(struct kvm_vbh *v, unsigned int ioctl, void __user *argp)
 {
-	struct kvm_vbh *v = kvm->arch.vbh;
-	int idx, ret;
-
 	if (!v || !v->able)
 		return -ENODEV;
-	idx = srcu_read_lock(&kvm->srcu);
 	switch (ioctl) {
 	case KVM_VBH_GET_STATE:
-		ret = vbh_state_get(v, argp);
-		break;
+		return vbh_state_get(v, argp);
 	case KVM_VBH_SET_STATE:
-		ret = vbh_state_set(v, argp);
-		break;
+		return vbh_state_set(v, argp);
 	default:
 		vbh_clear(v);
-		ret = 0;
+		return 0;
 	}
+}
+
+int kvm_vbh_vm_ioctl(struct kvm *kvm, unsigned int ioctl, void __user *argp)
+{
+	int idx, ret;
+
+	idx = srcu_read_lock(&kvm->srcu);
+	ret = vm_ioctl(READ_ONCE(kvm->arch.vbh), ioctl, argp);
 	srcu_read_unlock(&kvm->srcu, idx);
 	return ret;
 }

@@ -29,13 +29,13 @@ static const struct vbh_span *span_at(const struct vbh_view *view, u64 gpa)
 	return &view->span[lo];
 }
 
-static u32 rights_at(struct kvm *kvm, u64 gpa)
+static u32 rights_at(const struct kvm_vbh *v, u64 gpa)
 {
 	const struct vbh_view *view;
 	u32 rights = VBH_RWX;
 
 	rcu_read_lock();
-	view = rcu_dereference(kvm->arch.vbh->view);
+	view = rcu_dereference(v->view);
 	if (view)
 		rights = span_at(view, gpa)->rights;
 	rcu_read_unlock();
@@ -44,7 +44,7 @@ static u32 rights_at(struct kvm *kvm, u64 gpa)
 
 unsigned int kvm_vbh_spte_access(struct kvm *kvm, gfn_t gfn)
 {
-	u32 rights = rights_at(kvm, gfn_to_gpa(gfn));
+	u32 rights = rights_at(kvm->arch.vbh, gfn_to_gpa(gfn));
 	unsigned int access = 0;
 
 	if (rights & VBH_R)
@@ -80,9 +80,12 @@ int kvm_vbh_max_level(struct kvm *kvm, gfn_t gfn, int max_level)
 	return max_level;
 }
 
+/* Not only for vCPUs: before there are any, it may be taken away at any time. */
 bool kvm_arch_may_write_gfn(struct kvm *kvm, gfn_t gfn)
 {
-	return !kvm_vbh_on(kvm) || rights_at(kvm, gfn_to_gpa(gfn)) & VBH_W;
+	const struct kvm_vbh *v = kvm_vbh_on(kvm) ? READ_ONCE(kvm->arch.vbh) : NULL;
+
+	return !v || rights_at(v, gfn_to_gpa(gfn)) & VBH_W;
 }
 
 /* Room for what the table may become until host_flush(). */
@@ -226,13 +229,13 @@ bool kvm_vbh_page_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u64 error_code)
 	unsigned long rflags;
 
 	a.want = wanted(vcpu, error_code);
-	if (rights_at(vcpu->kvm, gpa) & a.want)
+	if (rights_at(vcpu->kvm->arch.vbh, gpa) & a.want)
 		return false;
 	vv->exits[VBH_EXIT_MEMORY]++;
 	rflags = kvm_get_rflags(vcpu);
 	switch (core_memory(&vv->core, &a)) {
 	case VBH_ALLOW:
-		if (!(rights_at(vcpu->kvm, gpa) & a.want))
+		if (!(rights_at(vcpu->kvm->arch.vbh, gpa) & a.want))
 			catch_up(vcpu);
 		return false;
 	case VBH_DONE:
@@ -255,7 +258,7 @@ bool kvm_vbh_may_access(struct kvm_vcpu *vcpu, gva_t gva, gpa_t gpa, bool write,
 		.want = write ? VBH_W : VBH_R,
 	};
 
-	if (rights_at(vcpu->kvm, gpa) & a.want)
+	if (rights_at(vcpu->kvm->arch.vbh, gpa) & a.want)
 		return true;
 	if (core_memory(&vcpu->arch.vbh->core, &a) == VBH_ALLOW)
 		return true;
