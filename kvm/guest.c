@@ -65,7 +65,6 @@ static void discard(struct kvm_vbh *v)
 	static_branch_dec(&kvm_vbh_key);
 }
 
-
 int kvm_vbh_init_vm(struct kvm *kvm)
 {
 	return vbh ? offer(kvm) : 0;

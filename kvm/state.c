@@ -9,39 +9,11 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include "body.h"
+#include "state.h"
+#include "../cpuid.h"
 #include "core/errno.h"
 
-#define STATE_MAGIC	0x3174617448425600ull
 #define STATE_MAX	(16u << 20)
-
-struct state_head {
-	u64 magic;
-	u32 layout;
-	u32 state;
-	u64 max_gpa;
-	u64 max_wait;			/* ticks until a key is looked at */
-	u32 wrong_keys;
-	u32 next_id;
-	u32 nr_regions;
-	u32 nr_vcpus;
-	u8 sipi_page;
-	u8 has_key;
-	u8 rules[VBH_NR_VIOLATIONS];
-	u8 allow[VBH_NR_PATCHES];
-	u8 key_hash[VBH_HASH_LEN];
-	struct vbh_facts facts;
-	struct vbh_ftrace ftrace;
-	struct event_log log;
-	struct pin_table pins;
-};
-
-struct state_vcpu {
-	u32 id;
-	u8 run;
-	u8 resetting;
-	u64 current_gva;
-	struct pin_vcpu pins;
-};
 
 /* As core/patch_table.c keeps it; what is checked of it is here. */
 struct state_call {
@@ -342,19 +314,57 @@ static int take_regions(struct kvm_vbh *v, struct reader *r, u32 nr, u32 next_id
 	return 0;
 }
 
-static bool element_ok(const struct vbh_guest *g, const struct vec *v, const void *at)
+static bool pages_ok(const struct vbh_guest *g, u32 gfn, u32 pages)
+{
+	return ((u64)gfn + pages) << PAGE_SHIFT <= g->max_gpa;
+}
+
+static u64 text_end(const struct patch_text *t)
+{
+	return t->gva + ((u64)t->pages << PAGE_SHIFT);
+}
+
+static bool text_ok(const struct vbh_guest *g, const struct patch_text *t,
+		    const struct patch_text *before)
+{
+	return PAGE_ALIGNED(t->gva) && t->gva >= (u32)VBH_TEXT_GVA_MIN && t->pages &&
+	       text_end(t) <= 1ull << 32 && pages_ok(g, t->gfn, t->pages) &&
+	       (!before || text_end(before) <= t->gva);
+}
+
+static bool tramp_ok(const struct vbh_guest *g, const struct patch_tramp *t)
+{
+	return PAGE_ALIGNED(t->gva) && t->gva >= (u32)VBH_TEXT_GVA_MIN && t->users &&
+	       pages_ok(g, t->gfn, 1) && t->caller < ARRAY_SIZE(g->patch.ftrace.caller);
+}
+
+static bool part_ok(const struct part *p)
+{
+	return p->first <= p->last || (p->first == 1 && !p->last);
+}
+
+static bool module_ok(const struct known_module *m)
+{
+	return m->step <= MODULE_GOING && part_ok(&m->core) && part_ok(&m->init);
+}
+
+/* before: the element before it, or NULL. */
+static bool element_ok(const struct vbh_guest *g, const struct vec *v, const void *at,
+		       const void *before)
 {
 	const struct patch_state *p = &g->patch;
 	const struct state_call *c = at;
 
+	if (v == &p->texts)
+		return text_ok(g, at, before);
 	if (v == &p->calls)
 		return (c->kind == VBH_SITE_CALL || c->kind == VBH_SITE_TAIL ||
 			c->kind == VBH_SITE_TRAMP || c->kind == VBH_SITE_FTRACE) &&
 		       (c->len == 5 || (c->len == 6 && c->kind == VBH_SITE_TAIL));
 	if (v == &p->tramps)
-		return ((const struct patch_tramp *)at)->caller < ARRAY_SIZE(p->ftrace.caller);
+		return tramp_ok(g, at);
 	if (v == &g->module.modules)
-		return ((const struct known_module *)at)->step <= MODULE_GOING;
+		return module_ok(at);
 	return true;
 }
 
@@ -377,9 +387,10 @@ static int take_vec(struct kvm_vbh *v, struct reader *r, struct vec *to)
 	if (vec_grow(&v->guest, to, *nr))
 		return -ENOMEM;
 	for (i = 0; i < *nr; i++, at += to->size) {
-		if (!element_ok(&v->guest, to, at) ||
-		    (i && !in_order(&v->guest, to, *(const u32 *)(at - to->size),
-				    *(const u32 *)at)))
+		const u8 *before = i ? at - to->size : NULL;
+
+		if (!element_ok(&v->guest, to, at, before) ||
+		    (i && !in_order(&v->guest, to, *(const u32 *)before, *(const u32 *)at)))
 			return -EINVAL;
 		memcpy(vec_at(to, i), at, to->size);
 		to->nr = i + 1;
