@@ -191,15 +191,22 @@ static bool rule_ok(u8 rule)
 	return rule >= VBH_RULE_LOG && rule <= VBH_RULE_PANIC;
 }
 
-static bool log_ok(const struct event_log *log)
+/* A header's page, then pages full of records; without a ring none is counted in these. */
+static bool log_ok(const struct event_log *log, u64 max_gpa)
 {
-	if (log->head < log->tail)
+	u64 len;
+
+	if (log->notes > VBH_NOTES_ALWAYS)
 		return false;
 	if (!log->ring_gpa)
-		return true;
-	return PAGE_ALIGNED(log->ring_gpa) && log->records &&
-	       log->records <= VBH_RING_MAX / sizeof(struct vbh_event) &&
-	       log->head - log->tail <= log->records;
+		return !log->records && !log->head && !log->tail && !log->crowd;
+	if (!log->records || log->records > VBH_RING_MAX / sizeof(struct vbh_event))
+		return false;
+	len = PAGE_SIZE + log->records * sizeof(struct vbh_event);
+	return PAGE_ALIGNED(log->ring_gpa | len) && len <= VBH_RING_MAX &&
+	       log->ring_gpa < max_gpa && len <= max_gpa - log->ring_gpa &&
+	       log->tail <= log->head && log->head - log->tail <= log->records &&
+	       log->crowd <= log->head - log->tail;
 }
 
 static bool pins_ok(const struct pin_table *t)
@@ -230,7 +237,7 @@ static bool head_ok(const struct kvm_vbh *v, const struct state_head *h)
 	       PAGE_ALIGNED(h->max_gpa) && h->max_gpa && h->max_gpa <= 1ull << 52 &&
 	       h->nr_regions <= VBH_KVM_REGIONS &&
 	       h->nr_vcpus <= atomic_read(&v->kvm->online_vcpus) &&
-	       log_ok(&h->log) && pins_ok(&h->pins);
+	       log_ok(&h->log, h->max_gpa) && pins_ok(&h->pins);
 }
 
 static void take_head(struct kvm_vbh *v, const struct state_head *h)
