@@ -120,6 +120,8 @@ static inline bool vbh_begun(const struct kvm *kvm)
 
 /* The guest's first call: 0, -EBUSY or -ENOMEM. */
 int vbh_begin(struct kvm_vcpu *vcpu);
+/* One past what the vCPU can address. */
+u64 vbh_max_gpa(struct kvm_vcpu *vcpu);
 /* The steps of it, locked. */
 int vbh_table_alloc(struct kvm_vbh *vbh);
 void vbh_begun_set(struct kvm_vbh *vbh);

@@ -175,6 +175,12 @@ static bool nested_in_use(struct kvm *kvm)
 	return false;
 }
 
+/* User space may have put any number in CPUID. */
+u64 vbh_max_gpa(struct kvm_vcpu *vcpu)
+{
+	return 1ull << clamp(cpuid_maxphyaddr(vcpu), PAGE_SHIFT, 52);
+}
+
 /* Locked. */
 static void begin(struct kvm_vbh *v, struct kvm_vcpu *self)
 {
@@ -182,7 +188,7 @@ static void begin(struct kvm_vbh *v, struct kvm_vcpu *self)
 	unsigned long i;
 
 	v->guest.cpus = atomic_read(&v->kvm->online_vcpus);
-	v->guest.max_gpa = 1ull << cpuid_maxphyaddr(self);
+	v->guest.max_gpa = vbh_max_gpa(self);
 	v->guest.sipi_page = v->last_sipi;
 	v->tsc_ratio = self->arch.l1_tsc_scaling_ratio;
 	v->tsc_offset = self->arch.l1_tsc_offset;
