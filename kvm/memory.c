@@ -121,6 +121,8 @@ static void flatten(const struct vbh_guest *guest, struct vbh_view *to)
 			continue;
 		to->span[to->nr].start = gpa;
 		to->span[to->nr++].rights = at.rights;
+		/* A look-up walks through all regions if one covers them. */
+		cond_resched();
 	}
 }
 

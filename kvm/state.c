@@ -141,8 +141,10 @@ static int put_all(struct kvm_vbh *v, struct writer *w)
 	all_vecs(&v->guest, vecs);
 	for (i = 0; i < ARRAY_SIZE(vecs); i++) {
 		put(w, &vecs[i]->nr, sizeof(vecs[i]->nr));
-		for (j = 0; j < vecs[i]->nr; j++)
+		for (j = 0; j < vecs[i]->nr; j++) {
 			put(w, vec_at(vecs[i], j), vecs[i]->size);
+			cond_resched();
+		}
 	}
 	return w->err;
 }
@@ -206,7 +208,7 @@ static bool log_ok(const struct event_log *log, u64 max_gpa)
 	return PAGE_ALIGNED(log->ring_gpa | len) && len <= VBH_RING_MAX &&
 	       log->ring_gpa < max_gpa && len <= max_gpa - log->ring_gpa &&
 	       log->tail <= log->head && log->head - log->tail <= log->records &&
-	       log->crowd <= log->head - log->tail;
+	       log->crowd <= log->records;
 }
 
 static bool pins_ok(const struct pin_table *t)
@@ -224,6 +226,18 @@ static bool pins_ok(const struct pin_table *t)
 	return true;
 }
 
+/* Any of them may have been the first to call. */
+static u64 max_gpa(const struct kvm_vbh *v)
+{
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+	u64 max = 0;
+
+	kvm_for_each_vcpu(i, vcpu, v->kvm)
+		max = max(max, vbh_max_gpa(vcpu));
+	return max;
+}
+
 static bool head_ok(const struct kvm_vbh *v, const struct state_head *h)
 {
 	u32 i;
@@ -234,7 +248,7 @@ static bool head_ok(const struct kvm_vbh *v, const struct state_head *h)
 	}
 	return h->magic == STATE_MAGIC && h->layout == layout() &&
 	       h->state >= VBH_STATE_OPEN && h->state <= VBH_STATE_UNLOCKED &&
-	       PAGE_ALIGNED(h->max_gpa) && h->max_gpa && h->max_gpa <= 1ull << 52 &&
+	       PAGE_ALIGNED(h->max_gpa) && h->max_gpa && h->max_gpa <= max_gpa(v) &&
 	       h->nr_regions <= VBH_KVM_REGIONS &&
 	       h->nr_vcpus <= atomic_read(&v->kvm->online_vcpus) &&
 	       log_ok(&h->log, h->max_gpa) && pins_ok(&h->pins);
@@ -316,6 +330,7 @@ static int take_regions(struct kvm_vbh *v, struct reader *r, u32 nr, u32 next_id
 		t->next_id = s[i].id;
 		if (region_insert(t, &s[i]))
 			return -EINVAL;
+		cond_resched();
 	}
 	t->next_id = next_id;
 	return 0;
@@ -401,8 +416,57 @@ static int take_vec(struct kvm_vbh *v, struct reader *r, struct vec *to)
 			return -EINVAL;
 		memcpy(vec_at(to, i), at, to->size);
 		to->nr = i + 1;
+		cond_resched();
 	}
 	return 0;
+}
+
+/* The first region that starts there or after it. */
+static u32 region_from(const struct region_table *t, u64 start)
+{
+	u32 lo = 0, hi = t->nr;
+
+	while (lo < hi) {
+		u32 mid = lo + (hi - lo) / 2;
+
+		if (t->table[mid].start < start)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* When a listed module goes all of a region is cleared: it has to be its text's. */
+static bool clears_text(const struct region_table *t, const struct patch_text *text)
+{
+	u64 start = (u64)text->gfn << PAGE_SHIFT;
+	u64 end = start + ((u64)text->pages << PAGE_SHIFT);
+	u32 i;
+
+	for (i = region_from(t, start); i < t->nr && t->table[i].start == start; i++) {
+		const struct region *r = &t->table[i];
+
+		if (r->kind == VBH_REGION_MODULE_TEXT && r->tag == text->tag && r->end != end)
+			return false;
+	}
+	return true;
+}
+
+static int check_texts(const struct vbh_guest *g, const struct vbh_ftrace *f)
+{
+	const struct vec *v = &g->patch.texts;
+	u32 i;
+
+	for (i = 0; i < v->nr; i++) {
+		const struct patch_text *t = vec_at(v, i);
+
+		if (t->tag & VBH_TAG_MODULE && !clears_text(&g->regions, t))
+			return -EINVAL;
+		cond_resched();
+	}
+	/* Where ftrace's callers stand is looked up in the texts. */
+	return f->size && !ftrace_ok(&g->patch, f) ? -EINVAL : 0;
 }
 
 static int take_all(struct kvm_vbh *v, struct reader *r)
@@ -421,11 +485,10 @@ static int take_all(struct kvm_vbh *v, struct reader *r)
 	all_vecs(&v->guest, vecs);
 	for (i = 0; !err && i < ARRAY_SIZE(vecs); i++) {
 		err = take_vec(v, r, vecs[i]);
-		/* Where ftrace's callers stand is looked up in the texts. */
-		if (!err && !i && h->ftrace.size) {
-			if (!ftrace_ok(&v->guest.patch, &h->ftrace))
-				err = -EINVAL;
-			v->guest.patch.ftrace = h->ftrace;
+		if (!err && vecs[i] == &v->guest.patch.texts) {
+			err = check_texts(&v->guest, &h->ftrace);
+			if (!err && h->ftrace.size)
+				v->guest.patch.ftrace = h->ftrace;
 		}
 	}
 	if (!err && r->left)
