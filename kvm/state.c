@@ -226,6 +226,25 @@ static bool pins_ok(const struct pin_table *t)
 	return true;
 }
 
+/* A vCPU knows values of nothing but what is pinned: they are given to its registers. */
+static bool own_pins_ok(const struct pin_table *t, const struct pin_vcpu *p)
+{
+	u32 i;
+
+	if ((p->cr0.known & ~t->cr0_mask) || (p->cr4.known & ~t->cr4_mask) ||
+	    (p->efer.known & ~t->efer_mask) || (p->dtr_armed & ~t->dtr_mask))
+		return false;
+	for (i = 0; i < VBH_NR_DTR; i++) {
+		if (p->dtr[i].known && !(t->dtr_mask & BIT(i)))
+			return false;
+	}
+	for (i = 0; i < VBH_MAX_MSR_PINS; i++) {
+		if (p->msr[i].known & ~(i < t->nr_msrs ? t->msr[i].mask : 0))
+			return false;
+	}
+	return true;
+}
+
 /* Any of them may have been the first to call. */
 static u64 max_gpa(const struct kvm_vbh *v)
 {
@@ -295,7 +314,8 @@ static int take_vcpus(struct kvm_vbh *v, struct reader *r, u32 nr)
 			core->resetting = true;
 			continue;
 		}
-		if (s[i].id != i || s[i].run > VCPU_STARTED)
+		if (s[i].id != i || s[i].run > VCPU_STARTED ||
+		    !own_pins_ok(&v->guest.pins, &s[i].pins))
 			return -EINVAL;
 		core->run = s[i].run;
 		core->resetting = s[i].resetting;
