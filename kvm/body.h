@@ -130,6 +130,8 @@ void vbh_forget(struct kvm_vbh *vbh);
 void vbh_clear(struct kvm_vbh *vbh);
 /* Every vCPU looks at its pins again before it enters its guest. */
 void vbh_request_all(struct kvm_vbh *vbh);
+/* In the guest, that of KVM, which a vCPU has only once it is there. Not locked. */
+void vbh_take_number(struct kvm_vcpu *vcpu);
 
 /* hooks.c */
 

@@ -122,7 +122,8 @@ int kvm_vbh_vcpu_create(struct kvm_vcpu *vcpu)
 	if (!vv)
 		return -ENOMEM;
 	vv->vcpu = vcpu;
-	vcpu_init(&vv->core, &v->guest, vcpu->vcpu_idx);
+	/* KVM has not given it its number yet: see vbh_take_number(). */
+	vcpu_init(&vv->core, &v->guest, 0);
 	if (!kvm_vcpu_is_reset_bsp(vcpu)) {
 		vv->core.run = VCPU_PARKED;
 		vv->core.resetting = true;
@@ -301,6 +302,18 @@ static bool crash(struct kvm_vcpu *vcpu)
 	return true;
 }
 
+void vbh_take_number(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vbh *v = vcpu->kvm->arch.vbh;
+
+	if (vcpu->arch.vbh->core.id == vcpu->vcpu_idx)
+		return;
+	mutex_lock(&v->lock);
+	vcpu->arch.vbh->core.id = vcpu->vcpu_idx;
+	v->guest.cpus = max_t(u32, v->guest.cpus, vcpu->vcpu_idx + 1);
+	mutex_unlock(&v->lock);
+}
+
 bool kvm_vbh_request(struct kvm_vcpu *vcpu)
 {
 	struct kvm_vbh *v = vcpu->kvm->arch.vbh;
@@ -311,6 +324,7 @@ bool kvm_vbh_request(struct kvm_vcpu *vcpu)
 	if (READ_ONCE(v->halted))
 		return crash(vcpu);
 	if (begun) {
+		vbh_take_number(vcpu);
 		if (xchg(&vv->init_refused, false))
 			vbh_judge_init(vcpu);
 		vcpu_sync(&vv->core);

@@ -289,6 +289,8 @@ bool kvm_vbh_send_ipi(struct kvm_vcpu *vcpu, struct kvm_lapic_irq *irq)
 		return true;
 	to_vv(vcpu)->exits[VBH_EXIT_APIC]++;
 	to = receiver(vcpu, irq, &id);
+	if (to)
+		vbh_take_number(to);
 	if (init)
 		verdict = core_init(core, to ? &to_vv(to)->core : NULL, id);
 	else
