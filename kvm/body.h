@@ -122,6 +122,8 @@ static inline bool vbh_begun(const struct kvm *kvm)
 int vbh_begin(struct kvm_vcpu *vcpu);
 /* One past what the vCPU can address. */
 u64 vbh_max_gpa(struct kvm_vcpu *vcpu);
+/* Does a vCPU use SVM or VMX? Then it can't begin. */
+bool vbh_nested_in_use(struct kvm *kvm);
 /* The steps of it, locked. */
 int vbh_table_alloc(struct kvm_vbh *vbh);
 void vbh_begun_set(struct kvm_vbh *vbh);

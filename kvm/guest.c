@@ -163,7 +163,7 @@ void vbh_request_all(struct kvm_vbh *v)
  * A hypervisor within the guest could run code that no pin reaches, and on its
  * way back load state that was never checked.
  */
-static bool nested_in_use(struct kvm *kvm)
+bool vbh_nested_in_use(struct kvm *kvm)
 {
 	struct kvm_vcpu *vcpu;
 	unsigned long i;
@@ -233,7 +233,7 @@ int vbh_begin(struct kvm_vcpu *vcpu)
 	mutex_lock(&v->lock);
 	err = vbh_table_alloc(v);
 	if (!err && !v->begun) {
-		if (nested_in_use(vcpu->kvm))
+		if (vbh_nested_in_use(vcpu->kvm))
 			err = -EBUSY;
 		else
 			begin(v, vcpu);

@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 #include "body.h"
 #include "state.h"
+#include "../kvm_cache_regs.h"
 #include "../cpuid.h"
 #include "core/errno.h"
 
@@ -126,6 +127,19 @@ static int put_vcpus(struct kvm_vbh *v, struct writer *w)
 	return 0;
 }
 
+/* What a vCPU had before SMM is not in the block. */
+static bool in_smm(const struct kvm_vbh *v)
+{
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+
+	kvm_for_each_vcpu(i, vcpu, v->kvm) {
+		if (is_smm(vcpu))
+			return true;
+	}
+	return false;
+}
+
 static int put_all(struct kvm_vbh *v, struct writer *w)
 {
 	struct vec *vecs[NR_VECS];
@@ -163,7 +177,7 @@ int vbh_state_get(struct kvm_vbh *v, struct kvm_vbh_state __user *user)
 	w.left = s.len;
 	mutex_lock(&v->lock);
 	if (v->begun)
-		err = put_all(v, &w);
+		err = in_smm(v) ? -EBUSY : put_all(v, &w);
 	mutex_unlock(&v->lock);
 	if (err && err != -E2BIG)
 		return err;
@@ -533,7 +547,11 @@ int vbh_state_set(struct kvm_vbh *v, const struct kvm_vbh_state __user *user)
 	r.at = block;
 	r.left = s.len;
 	mutex_lock(&v->lock);
-	err = v->begun || !atomic_read(&v->kvm->online_vcpus) ? -EBUSY : vbh_table_alloc(v);
+	if (v->begun || !atomic_read(&v->kvm->online_vcpus) || in_smm(v) ||
+	    vbh_nested_in_use(v->kvm))
+		err = -EBUSY;
+	else
+		err = vbh_table_alloc(v);
 	if (!err) {
 		err = take_all(v, &r);
 		if (err)
