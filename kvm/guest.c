@@ -159,6 +159,12 @@ void vbh_request_all(struct kvm_vbh *v)
 	kvm_make_all_cpus_request(v->kvm, KVM_REQ_VBH);
 }
 
+static bool uses_nested(struct kvm_vcpu *vcpu)
+{
+	return is_guest_mode(vcpu) || (vcpu->arch.efer & EFER_SVME) ||
+	       (vcpu->arch.cr4 & X86_CR4_VMXE);
+}
+
 /*
  * A hypervisor within the guest could run code that no pin reaches, and on its
  * way back load state that was never checked.
@@ -169,11 +175,35 @@ bool vbh_nested_in_use(struct kvm *kvm)
 	unsigned long i;
 
 	kvm_for_each_vcpu(i, vcpu, kvm) {
-		if (is_guest_mode(vcpu) || (vcpu->arch.efer & EFER_SVME) ||
-		    (vcpu->arch.cr4 & X86_CR4_VMXE))
+		if (uses_nested(vcpu))
 			return true;
 	}
 	return false;
+}
+
+/*
+ * This vCPU was allowed to switch it on when its guest had not begun, and did so
+ * after it was looked for. It is off again before the guest runs on; who was in a
+ * guest of its own by then has no state to go back to.
+ */
+static void end_nested(struct kvm_vcpu *vcpu)
+{
+	struct vbh_vcpu *core = &vcpu->arch.vbh->core;
+	bool inside = is_guest_mode(vcpu);
+
+	if (!uses_nested(vcpu))
+		return;
+	kvm_x86_ops.nested_ops->leave_nested(vcpu);
+	if (vcpu->arch.efer & EFER_SVME) {
+		core_virt_insn(core, MSR_EFER, vcpu->arch.efer);
+		static_call(kvm_x86_set_efer)(vcpu, vcpu->arch.efer & ~(u64)EFER_SVME);
+	}
+	if (vcpu->arch.cr4 & X86_CR4_VMXE) {
+		core_virt_insn(core, VIRT_CR4, kvm_read_cr4(vcpu));
+		static_call(kvm_x86_set_cr4)(vcpu, kvm_read_cr4(vcpu) & ~X86_CR4_VMXE);
+	}
+	if (inside)
+		kvm_make_request(KVM_REQ_TRIPLE_FAULT, vcpu);
 }
 
 /* User space may have put any number in CPUID. */
@@ -325,6 +355,7 @@ bool kvm_vbh_request(struct kvm_vcpu *vcpu)
 		return crash(vcpu);
 	if (begun) {
 		vbh_take_number(vcpu);
+		end_nested(vcpu);
 		if (xchg(&vv->init_refused, false))
 			vbh_judge_init(vcpu);
 		vcpu_sync(&vv->core);
