@@ -61,6 +61,7 @@ struct kvm_vbh {
 	bool tell;			/* violations exit to user space */
 
 	bool begun;			/* the guest has asked: written under the lock */
+	u32 clears;			/* how often it ended: likewise */
 	bool halted;			/* a rule said panic; until cleared */
 	bool shut_down;			/* triple fault: the next reset is one */
 	u8 last_sipi;			/* where CPUs were started before it began */
@@ -118,8 +119,11 @@ static inline bool vbh_begun(const struct kvm *kvm)
 
 /* guest.c */
 
-/* The guest's first call: 0, -EBUSY or -ENOMEM. */
-int vbh_begin(struct kvm_vcpu *vcpu);
+/*
+ * The guest's first call: 0, -EBUSY or -ENOMEM. If *clears is no longer that of the
+ * VM when the call is over, it was made to a guest that had not begun.
+ */
+int vbh_begin(struct kvm_vcpu *vcpu, u32 *clears);
 /* One past what the vCPU can address. */
 u64 vbh_max_gpa(struct kvm_vcpu *vcpu);
 /* Does a vCPU use SVM or VMX? Then it can't begin. */
@@ -130,6 +134,8 @@ void vbh_begun_set(struct kvm_vbh *vbh);
 void vbh_forget(struct kvm_vbh *vbh);
 /* As if the guest had never asked. With srcu held, or without vCPUs. */
 void vbh_clear(struct kvm_vbh *vbh);
+/* The same for a STOP that was granted; -EPERM: it has been sealed since. */
+int vbh_stop(struct kvm_vbh *vbh);
 /* Every vCPU looks at its pins again before it enters its guest. */
 void vbh_request_all(struct kvm_vbh *vbh);
 /* In the guest, that of KVM, which a vCPU has only once it is there. Not locked. */

@@ -253,14 +253,16 @@ int vbh_table_alloc(struct kvm_vbh *v)
 	return v->table ? 0 : -ENOMEM;
 }
 
-int vbh_begin(struct kvm_vcpu *vcpu)
+int vbh_begin(struct kvm_vcpu *vcpu, u32 *clears)
 {
 	struct kvm_vbh *v = vcpu->kvm->arch.vbh;
 	int err;
 
+	*clears = smp_load_acquire(&v->clears);	/* pairs with clear() */
 	if (smp_load_acquire(&v->begun))	/* pairs with begin() */
 		return 0;
 	mutex_lock(&v->lock);
+	*clears = v->clears;
 	err = vbh_table_alloc(v);
 	if (!err && !v->begun) {
 		if (vbh_nested_in_use(vcpu->kvm))
@@ -279,19 +281,40 @@ void vbh_forget(struct kvm_vbh *v)
 	vbh_view_drop(v);
 }
 
-void vbh_clear(struct kvm_vbh *v)
+/* Locked. */
+static void clear(struct kvm_vbh *v)
 {
-	mutex_lock(&v->lock);
 	if (v->begun) {
 		vbh_windows_flush(v);
 		WRITE_ONCE(v->begun, false);
+		/* Who sees this sees that; pairs with vbh_begin(). */
+		smp_store_release(&v->clears, v->clears + 1);
 		vbh_forget(v);
 		vbh_log_running(-1);
 	}
 	v->halted = false;
 	v->shut_down = false;
 	vbh_request_all(v);
+}
+
+void vbh_clear(struct kvm_vbh *v)
+{
+	mutex_lock(&v->lock);
+	clear(v);
 	mutex_unlock(&v->lock);
+}
+
+int vbh_stop(struct kvm_vbh *v)
+{
+	int err = 0;
+
+	mutex_lock(&v->lock);
+	if (v->begun && v->guest.state == VBH_STATE_SEALED)
+		err = -EPERM;
+	else
+		clear(v);
+	mutex_unlock(&v->lock);
+	return err;
 }
 
 void kvm_vbh_shutdown(struct kvm_vcpu *vcpu)

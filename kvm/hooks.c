@@ -410,17 +410,21 @@ static s64 call(struct kvm_vcpu *vcpu)
 		kvm_rbx_read(vcpu) & mask, kvm_rcx_read(vcpu) & mask,
 		kvm_rdx_read(vcpu) & mask, kvm_rsi_read(vcpu) & mask,
 	};
+	u32 clears;
 	s64 ret;
 
 	/* Nor can it be seen what an encrypted guest does. */
 	if (!v->able || vcpu->arch.guest_state_protected)
 		return -ENODEV;
-	ret = vbh_begin(vcpu);
+	ret = vbh_begin(vcpu, &clears);
 	if (ret)
 		return ret;
 	ret = core_hypercall(core, nr, args);
 	if (nr == VBH_HC_STOP && !ret)
-		vbh_clear(v);
+		return vbh_stop(v);
+	/* Stopped meanwhile by another vCPU: nothing is left of what it did. */
+	if (READ_ONCE(v->clears) != clears)
+		return -EAGAIN;
 	/* Earlier nobody could have read it. */
 	if (nr == VBH_HC_EVENT_RING && !ret)
 		core_note(core, VBH_KIND_START, 0, 0);
