@@ -26,7 +26,8 @@
 
 /* Rights of memory, as struct region has them, flattened for the MMU; immutable. */
 struct vbh_view {
-	struct rcu_head rcu;
+	struct vbh_view *next;	/* once it is not in force any more */
+	u32 room;
 	u32 nr;
 	struct vbh_span {
 		u64 start;	/* up to the next one's */
@@ -73,6 +74,8 @@ struct kvm_vbh {
 	/* memory.c; view is published under mmu_lock. */
 	struct vbh_view __rcu *view;	/* NULL: all rights everywhere */
 	struct vbh_view *spare;
+	struct vbh_view *retired;	/* somebody may still read them */
+	u32 retired_spans;
 	u64 dirty_start, dirty_end;
 
 	/* The guest's TSC as it was when it began, whatever it writes to it later. */
@@ -158,6 +161,8 @@ u64 vbh_dt(struct kvm_vcpu *vcpu, enum vbh_dtr dtr);
 int vbh_view_renew(struct kvm_vbh *vbh);
 /* All rights everywhere. Locked. */
 void vbh_view_drop(struct kvm_vbh *vbh);
+/* Nobody reads any of it any more. */
+void vbh_views_free(struct kvm_vbh *vbh);
 
 /* log.c: the log of all VMs, and /dev/vbh on the host. */
 

@@ -56,9 +56,8 @@ static void discard(struct kvm_vbh *v)
 {
 	if (v->begun)
 		vbh_log_running(-1);
-	kvfree(rcu_dereference_protected(v->view, true));
+	vbh_views_free(v);
 	vbh_pages_free(v);
-	kvfree(v->spare);
 	kvfree(v->table);
 	vbh_log_close(v);
 	kfree(v);

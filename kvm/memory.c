@@ -13,6 +13,8 @@
 #include "../mmu/spte.h"
 #include "core/errno.h"
 
+#define RETIRED_MAX	(4 * VBH_KVM_REGIONS)	/* spans: 256 KiB of them */
+
 static const struct vbh_span *span_at(const struct vbh_view *view, u64 gpa)
 {
 	u32 lo = 0, hi = view->nr;
@@ -88,14 +90,22 @@ bool kvm_arch_may_write_gfn(struct kvm *kvm, gfn_t gfn)
 	return !v || rights_at(v, gfn_to_gpa(gfn)) & VBH_W;
 }
 
+static struct vbh_view *view_alloc(u32 spans)
+{
+	struct vbh_view *view = kvmalloc(struct_size(view, span, spans), GFP_KERNEL_ACCOUNT);
+
+	if (view)
+		view->room = spans;
+	return view;
+}
+
 /* Room for what the table may become until host_flush(). */
 int host_stage2_update(struct vbh_guest *guest, u64 gpa, u64 len)
 {
 	struct kvm_vbh *v = guest_to_vbh(guest);
 
 	if (!v->spare) {
-		v->spare = kvmalloc(struct_size(v->spare, span, 2 * VBH_KVM_REGIONS + 1),
-				    GFP_KERNEL_ACCOUNT);
+		v->spare = view_alloc(2 * VBH_KVM_REGIONS + 1);
 		if (!v->spare)
 			return -ENOSPC;
 	}
@@ -126,6 +136,36 @@ static void flatten(const struct vbh_guest *guest, struct vbh_view *to)
 	}
 }
 
+static void free_retired(struct kvm_vbh *v)
+{
+	struct vbh_view *old;
+
+	while ((old = v->retired)) {
+		v->retired = old->next;
+		kvfree(old);
+	}
+	v->retired_spans = 0;
+}
+
+/* A guest makes new ones as fast as it calls: what waits for readers is limited. */
+static void retire(struct kvm_vbh *v, struct vbh_view *old)
+{
+	old->next = v->retired;
+	v->retired = old;
+	v->retired_spans += old->room;
+	if (v->retired_spans < RETIRED_MAX)
+		return;
+	synchronize_rcu();
+	free_retired(v);
+}
+
+void vbh_views_free(struct kvm_vbh *v)
+{
+	free_retired(v);
+	kvfree(rcu_dereference_protected(v->view, true));
+	kvfree(v->spare);
+}
+
 static void publish(struct kvm_vbh *v, struct vbh_view *view)
 {
 	struct vbh_view *old = rcu_dereference_protected(v->view, lockdep_is_held(&v->lock));
@@ -134,17 +174,18 @@ static void publish(struct kvm_vbh *v, struct vbh_view *view)
 	rcu_assign_pointer(v->view, view);
 	write_unlock(&v->kvm->mmu_lock);
 	if (old)
-		kvfree_rcu(old, rcu);
+		retire(v, old);
 }
 
 /* An array as large as it has to be; the spare one is kept, and was made beforehand. */
 static struct vbh_view *shrunk(struct kvm_vbh *v)
 {
-	size_t size = struct_size(v->spare, span, v->spare->nr);
-	struct vbh_view *view = kvmalloc(size, GFP_KERNEL_ACCOUNT);
+	u32 nr = v->spare->nr;
+	struct vbh_view *view = view_alloc(nr);
 
 	if (view) {
-		memcpy(view, v->spare, size);
+		view->nr = nr;
+		memcpy(view->span, v->spare->span, nr * sizeof(view->span[0]));
 	} else {
 		view = v->spare;
 		v->spare = NULL;
