@@ -320,7 +320,10 @@ int64_t hypercall4(struct vcpu *vcpu, uint64_t nr, uint64_t a, uint64_t b, uint6
 	enum end end = vcpu_do(vcpu, CODE_HYPERCALL, &r);
 
 	if (end != END_OK && end != END_VBH)
-		die("hypercall 0x%llx ended with %d", (unsigned long long)nr, end);
+		die("hypercall 0x%llx ended with %d, exit %u, 0x%llx, 0x%llx", (unsigned long long)nr,
+		    end, vcpu->run->exit_reason,
+		    (unsigned long long)vcpu->run->hw.hardware_exit_reason,
+		    (unsigned long long)r.rax);
 	return r.rax;
 }
 
