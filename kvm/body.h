@@ -26,7 +26,8 @@
 
 /* Rights of memory, as struct region has them, flattened for the MMU; immutable. */
 struct vbh_view {
-	struct rcu_head rcu;
+	struct vbh_view *next;	/* once it is not in force any more */
+	u32 room;
 	u32 nr;
 	struct vbh_span {
 		u64 start;	/* up to the next one's */
@@ -61,6 +62,7 @@ struct kvm_vbh {
 	bool tell;			/* violations exit to user space */
 
 	bool begun;			/* the guest has asked: written under the lock */
+	u32 clears;			/* how often it ended: likewise */
 	bool halted;			/* a rule said panic; until cleared */
 	bool shut_down;			/* triple fault: the next reset is one */
 	u8 last_sipi;			/* where CPUs were started before it began */
@@ -72,6 +74,8 @@ struct kvm_vbh {
 	/* memory.c; view is published under mmu_lock. */
 	struct vbh_view __rcu *view;	/* NULL: all rights everywhere */
 	struct vbh_view *spare;
+	struct vbh_view *retired;	/* somebody may still read them */
+	u32 retired_spans;
 	u64 dirty_start, dirty_end;
 
 	/* The guest's TSC as it was when it began, whatever it writes to it later. */
@@ -118,16 +122,27 @@ static inline bool vbh_begun(const struct kvm *kvm)
 
 /* guest.c */
 
-/* The guest's first call: 0, -EBUSY or -ENOMEM. */
-int vbh_begin(struct kvm_vcpu *vcpu);
+/*
+ * The guest's first call: 0, -EBUSY or -ENOMEM. If *clears is no longer that of the
+ * VM when the call is over, it was made to a guest that had not begun.
+ */
+int vbh_begin(struct kvm_vcpu *vcpu, u32 *clears);
+/* One past what the vCPU can address. */
+u64 vbh_max_gpa(struct kvm_vcpu *vcpu);
+/* Does a vCPU use SVM or VMX? Then it can't begin. */
+bool vbh_nested_in_use(struct kvm *kvm);
 /* The steps of it, locked. */
 int vbh_table_alloc(struct kvm_vbh *vbh);
 void vbh_begun_set(struct kvm_vbh *vbh);
 void vbh_forget(struct kvm_vbh *vbh);
 /* As if the guest had never asked. With srcu held, or without vCPUs. */
 void vbh_clear(struct kvm_vbh *vbh);
+/* The same for a STOP that was granted; -EPERM: it has been sealed since. */
+int vbh_stop(struct kvm_vbh *vbh);
 /* Every vCPU looks at its pins again before it enters its guest. */
 void vbh_request_all(struct kvm_vbh *vbh);
+/* In the guest, that of KVM, which a vCPU has only once it is there. Not locked. */
+void vbh_take_number(struct kvm_vcpu *vcpu);
 
 /* hooks.c */
 
@@ -146,6 +161,8 @@ u64 vbh_dt(struct kvm_vcpu *vcpu, enum vbh_dtr dtr);
 int vbh_view_renew(struct kvm_vbh *vbh);
 /* All rights everywhere. Locked. */
 void vbh_view_drop(struct kvm_vbh *vbh);
+/* Nobody reads any of it any more. */
+void vbh_views_free(struct kvm_vbh *vbh);
 
 /* log.c: the log of all VMs, and /dev/vbh on the host. */
 

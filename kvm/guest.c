@@ -45,27 +45,22 @@ static int offer(struct kvm *kvm)
 		return err;
 	}
 	v->number = atomic_inc_return(&next_vm);
-	kvm->arch.vbh = v;
+	/* An ioctl that sees it sees all of it. */
+	smp_store_release(&kvm->arch.vbh, v);
 	static_branch_inc(&kvm_vbh_key);
 	return 0;
 }
 
-/* Nobody runs, and nobody will. */
-static void withdraw(struct kvm *kvm)
+/* It is its VM's no longer, and nobody looks at it. */
+static void discard(struct kvm_vbh *v)
 {
-	struct kvm_vbh *v = kvm->arch.vbh;
-
-	if (!v)
-		return;
 	if (v->begun)
 		vbh_log_running(-1);
-	kvfree(rcu_dereference_protected(v->view, true));
+	vbh_views_free(v);
 	vbh_pages_free(v);
-	kvfree(v->spare);
 	kvfree(v->table);
 	vbh_log_close(v);
 	kfree(v);
-	kvm->arch.vbh = NULL;
 	static_branch_dec(&kvm_vbh_key);
 }
 
@@ -76,12 +71,17 @@ int kvm_vbh_init_vm(struct kvm *kvm)
 
 void kvm_vbh_destroy_vm(struct kvm *kvm)
 {
-	withdraw(kvm);
+	struct kvm_vbh *v = kvm->arch.vbh;
+
+	kvm->arch.vbh = NULL;
+	if (v)
+		discard(v);
 }
 
 int kvm_vbh_enable_cap(struct kvm *kvm, u64 flags)
 {
 	bool on = flags & KVM_X86_VBH_ENABLE, off = flags & KVM_X86_VBH_DISABLE;
+	struct kvm_vbh *gone = NULL;
 	int err = 0;
 
 	if (on == off || (flags & ~(KVM_X86_VBH_ENABLE | KVM_X86_VBH_EXIT |
@@ -93,13 +93,19 @@ int kvm_vbh_enable_cap(struct kvm *kvm, u64 flags)
 	if (kvm->created_vcpus) {
 		err = -EBUSY;
 	} else if (off) {
-		withdraw(kvm);
+		gone = kvm->arch.vbh;
+		WRITE_ONCE(kvm->arch.vbh, NULL);
 	} else {
 		err = offer(kvm);
 		if (!err)
 			kvm->arch.vbh->tell = flags & KVM_X86_VBH_EXIT;
 	}
 	mutex_unlock(&kvm->lock);
+	if (gone) {
+		/* Ioctls and KVM's own writes of guest memory take srcu, not kvm->lock. */
+		synchronize_srcu(&kvm->srcu);
+		discard(gone);
+	}
 	return err;
 }
 
@@ -115,7 +121,8 @@ int kvm_vbh_vcpu_create(struct kvm_vcpu *vcpu)
 	if (!vv)
 		return -ENOMEM;
 	vv->vcpu = vcpu;
-	vcpu_init(&vv->core, &v->guest, vcpu->vcpu_idx);
+	/* KVM has not given it its number yet: see vbh_take_number(). */
+	vcpu_init(&vv->core, &v->guest, 0);
 	if (!kvm_vcpu_is_reset_bsp(vcpu)) {
 		vv->core.run = VCPU_PARKED;
 		vv->core.resetting = true;
@@ -151,21 +158,57 @@ void vbh_request_all(struct kvm_vbh *v)
 	kvm_make_all_cpus_request(v->kvm, KVM_REQ_VBH);
 }
 
+static bool uses_nested(struct kvm_vcpu *vcpu)
+{
+	return is_guest_mode(vcpu) || (vcpu->arch.efer & EFER_SVME) ||
+	       (vcpu->arch.cr4 & X86_CR4_VMXE);
+}
+
 /*
  * A hypervisor within the guest could run code that no pin reaches, and on its
  * way back load state that was never checked.
  */
-static bool nested_in_use(struct kvm *kvm)
+bool vbh_nested_in_use(struct kvm *kvm)
 {
 	struct kvm_vcpu *vcpu;
 	unsigned long i;
 
 	kvm_for_each_vcpu(i, vcpu, kvm) {
-		if (is_guest_mode(vcpu) || (vcpu->arch.efer & EFER_SVME) ||
-		    (vcpu->arch.cr4 & X86_CR4_VMXE))
+		if (uses_nested(vcpu))
 			return true;
 	}
 	return false;
+}
+
+/*
+ * This vCPU was allowed to switch it on when its guest had not begun, and did so
+ * after it was looked for. It is off again before the guest runs on; who was in a
+ * guest of its own by then has no state to go back to.
+ */
+static void end_nested(struct kvm_vcpu *vcpu)
+{
+	struct vbh_vcpu *core = &vcpu->arch.vbh->core;
+	bool inside = is_guest_mode(vcpu);
+
+	if (!uses_nested(vcpu))
+		return;
+	kvm_x86_ops.nested_ops->leave_nested(vcpu);
+	if (vcpu->arch.efer & EFER_SVME) {
+		core_virt_insn(core, MSR_EFER, vcpu->arch.efer);
+		static_call(kvm_x86_set_efer)(vcpu, vcpu->arch.efer & ~(u64)EFER_SVME);
+	}
+	if (vcpu->arch.cr4 & X86_CR4_VMXE) {
+		core_virt_insn(core, VIRT_CR4, kvm_read_cr4(vcpu));
+		static_call(kvm_x86_set_cr4)(vcpu, kvm_read_cr4(vcpu) & ~X86_CR4_VMXE);
+	}
+	if (inside)
+		kvm_make_request(KVM_REQ_TRIPLE_FAULT, vcpu);
+}
+
+/* User space may have put any number in CPUID. */
+u64 vbh_max_gpa(struct kvm_vcpu *vcpu)
+{
+	return 1ull << clamp(cpuid_maxphyaddr(vcpu), PAGE_SHIFT, 52);
 }
 
 /* Locked. */
@@ -175,7 +218,7 @@ static void begin(struct kvm_vbh *v, struct kvm_vcpu *self)
 	unsigned long i;
 
 	v->guest.cpus = atomic_read(&v->kvm->online_vcpus);
-	v->guest.max_gpa = 1ull << cpuid_maxphyaddr(self);
+	v->guest.max_gpa = vbh_max_gpa(self);
 	v->guest.sipi_page = v->last_sipi;
 	v->tsc_ratio = self->arch.l1_tsc_scaling_ratio;
 	v->tsc_offset = self->arch.l1_tsc_offset;
@@ -209,17 +252,19 @@ int vbh_table_alloc(struct kvm_vbh *v)
 	return v->table ? 0 : -ENOMEM;
 }
 
-int vbh_begin(struct kvm_vcpu *vcpu)
+int vbh_begin(struct kvm_vcpu *vcpu, u32 *clears)
 {
 	struct kvm_vbh *v = vcpu->kvm->arch.vbh;
 	int err;
 
+	*clears = smp_load_acquire(&v->clears);	/* pairs with clear() */
 	if (smp_load_acquire(&v->begun))	/* pairs with begin() */
 		return 0;
 	mutex_lock(&v->lock);
+	*clears = v->clears;
 	err = vbh_table_alloc(v);
 	if (!err && !v->begun) {
-		if (nested_in_use(vcpu->kvm))
+		if (vbh_nested_in_use(vcpu->kvm))
 			err = -EBUSY;
 		else
 			begin(v, vcpu);
@@ -235,19 +280,40 @@ void vbh_forget(struct kvm_vbh *v)
 	vbh_view_drop(v);
 }
 
-void vbh_clear(struct kvm_vbh *v)
+/* Locked. */
+static void clear(struct kvm_vbh *v)
 {
-	mutex_lock(&v->lock);
 	if (v->begun) {
 		vbh_windows_flush(v);
 		WRITE_ONCE(v->begun, false);
+		/* Who sees this sees that; pairs with vbh_begin(). */
+		smp_store_release(&v->clears, v->clears + 1);
 		vbh_forget(v);
 		vbh_log_running(-1);
 	}
 	v->halted = false;
 	v->shut_down = false;
 	vbh_request_all(v);
+}
+
+void vbh_clear(struct kvm_vbh *v)
+{
+	mutex_lock(&v->lock);
+	clear(v);
 	mutex_unlock(&v->lock);
+}
+
+int vbh_stop(struct kvm_vbh *v)
+{
+	int err = 0;
+
+	mutex_lock(&v->lock);
+	if (v->begun && v->guest.state == VBH_STATE_SEALED)
+		err = -EPERM;
+	else
+		clear(v);
+	mutex_unlock(&v->lock);
+	return err;
 }
 
 void kvm_vbh_shutdown(struct kvm_vcpu *vcpu)
@@ -288,6 +354,18 @@ static bool crash(struct kvm_vcpu *vcpu)
 	return true;
 }
 
+void vbh_take_number(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vbh *v = vcpu->kvm->arch.vbh;
+
+	if (vcpu->arch.vbh->core.id == vcpu->vcpu_idx)
+		return;
+	mutex_lock(&v->lock);
+	vcpu->arch.vbh->core.id = vcpu->vcpu_idx;
+	v->guest.cpus = max_t(u32, v->guest.cpus, vcpu->vcpu_idx + 1);
+	mutex_unlock(&v->lock);
+}
+
 bool kvm_vbh_request(struct kvm_vcpu *vcpu)
 {
 	struct kvm_vbh *v = vcpu->kvm->arch.vbh;
@@ -298,6 +376,8 @@ bool kvm_vbh_request(struct kvm_vcpu *vcpu)
 	if (READ_ONCE(v->halted))
 		return crash(vcpu);
 	if (begun) {
+		vbh_take_number(vcpu);
+		end_nested(vcpu);
 		if (xchg(&vv->init_refused, false))
 			vbh_judge_init(vcpu);
 		vcpu_sync(&vv->core);
@@ -319,25 +399,27 @@ bool kvm_vbh_request(struct kvm_vcpu *vcpu)
 	return true;
 }
 
-int kvm_vbh_vm_ioctl(struct kvm *kvm, unsigned int ioctl, void __user *argp)
+static int vm_ioctl(struct kvm_vbh *v, unsigned int ioctl, void __user *argp)
 {
-	struct kvm_vbh *v = kvm->arch.vbh;
-	int idx, ret;
-
 	if (!v || !v->able)
 		return -ENODEV;
-	idx = srcu_read_lock(&kvm->srcu);
 	switch (ioctl) {
 	case KVM_VBH_GET_STATE:
-		ret = vbh_state_get(v, argp);
-		break;
+		return vbh_state_get(v, argp);
 	case KVM_VBH_SET_STATE:
-		ret = vbh_state_set(v, argp);
-		break;
+		return vbh_state_set(v, argp);
 	default:
 		vbh_clear(v);
-		ret = 0;
+		return 0;
 	}
+}
+
+int kvm_vbh_vm_ioctl(struct kvm *kvm, unsigned int ioctl, void __user *argp)
+{
+	int idx, ret;
+
+	idx = srcu_read_lock(&kvm->srcu);
+	ret = vm_ioctl(READ_ONCE(kvm->arch.vbh), ioctl, argp);
 	srcu_read_unlock(&kvm->srcu, idx);
 	return ret;
 }

@@ -23,11 +23,22 @@ static bool watched(struct kvm_vcpu *vcpu)
 	return vbh_begun(vcpu->kvm) && !to_vv(vcpu)->smm.in;
 }
 
+/* With what was pinned on another vCPU a value may be one that this one can't have. */
+static bool valid_cr(struct kvm_vcpu *vcpu, int nr, unsigned long value)
+{
+	if (!nr)
+		return !(value & X86_CR0_PG) || (value & X86_CR0_PE);
+	if (is_long_mode(vcpu) && ((value ^ kvm_read_cr4(vcpu)) & X86_CR4_LA57))
+		return false;
+	return __kvm_is_valid_cr4(vcpu, value) && static_call(kvm_x86_is_valid_cr4)(vcpu, value);
+}
+
 /*
  * A CPU that comes up after INIT gets its pinned bits with paging, not when Linux
- * comes to set them: it would else be led elsewhere before.
+ * comes to set them: it would else be led elsewhere before. False: it can't have
+ * them.
  */
-static void raise_floor(struct kvm_vcpu *vcpu, int nr, unsigned long *value)
+static bool raise_floor(struct kvm_vcpu *vcpu, int nr, unsigned long *value)
 {
 	struct vbh_vcpu *core = &to_vv(vcpu)->core;
 	bool lma = vcpu->arch.efer & EFER_LMA;
@@ -36,17 +47,19 @@ static void raise_floor(struct kvm_vcpu *vcpu, int nr, unsigned long *value)
 	u64 efer;
 
 	if (!enters && !lma)
-		return;
+		return true;
 	*value |= core_floor(core, nr ? VBH_PIN_CR4 : VBH_PIN_CR0);
+	if (!valid_cr(vcpu, nr, *value))
+		return false;
 	if (!enters)
-		return;
-	cr4 = kvm_read_cr4(vcpu);
-	efer = vcpu->arch.efer;
-	if (core_floor(core, VBH_PIN_CR4) & ~cr4)
-		static_call(kvm_x86_set_cr4)(vcpu, cr4 | core_floor(core, VBH_PIN_CR4));
-	efer |= core_floor(core, VBH_PIN_EFER) & ~(u64)EFER_LMA;
-	if (efer != vcpu->arch.efer)
-		static_call(kvm_x86_set_efer)(vcpu, efer);
+		return true;
+	cr4 = kvm_read_cr4(vcpu) | core_floor(core, VBH_PIN_CR4);
+	efer = vcpu->arch.efer | (core_floor(core, VBH_PIN_EFER) & ~(u64)EFER_LMA);
+	if (!valid_cr(vcpu, 4, cr4) || !kvm_valid_efer(vcpu, efer))
+		return false;
+	if (cr4 != kvm_read_cr4(vcpu))
+		static_call(kvm_x86_set_cr4)(vcpu, cr4);
+	return efer == vcpu->arch.efer || !static_call(kvm_x86_set_efer)(vcpu, efer);
 }
 
 int kvm_vbh_set_cr(struct kvm_vcpu *vcpu, int nr, unsigned long old, unsigned long *value)
@@ -60,7 +73,8 @@ int kvm_vbh_set_cr(struct kvm_vcpu *vcpu, int nr, unsigned long old, unsigned lo
 		core_virt_insn(&vv->core, VIRT_CR4, *value);
 		return 1;
 	}
-	raise_floor(vcpu, nr, value);
+	if (!raise_floor(vcpu, nr, value))
+		return 1;
 	return core_cr_write(&vv->core, nr, old, *value) != VBH_ALLOW;
 }
 
@@ -275,6 +289,8 @@ bool kvm_vbh_send_ipi(struct kvm_vcpu *vcpu, struct kvm_lapic_irq *irq)
 		return true;
 	to_vv(vcpu)->exits[VBH_EXIT_APIC]++;
 	to = receiver(vcpu, irq, &id);
+	if (to)
+		vbh_take_number(to);
 	if (init)
 		verdict = core_init(core, to ? &to_vv(to)->core : NULL, id);
 	else
@@ -394,17 +410,21 @@ static s64 call(struct kvm_vcpu *vcpu)
 		kvm_rbx_read(vcpu) & mask, kvm_rcx_read(vcpu) & mask,
 		kvm_rdx_read(vcpu) & mask, kvm_rsi_read(vcpu) & mask,
 	};
+	u32 clears;
 	s64 ret;
 
 	/* Nor can it be seen what an encrypted guest does. */
 	if (!v->able || vcpu->arch.guest_state_protected)
 		return -ENODEV;
-	ret = vbh_begin(vcpu);
+	ret = vbh_begin(vcpu, &clears);
 	if (ret)
 		return ret;
 	ret = core_hypercall(core, nr, args);
 	if (nr == VBH_HC_STOP && !ret)
-		vbh_clear(v);
+		return vbh_stop(v);
+	/* Stopped meanwhile by another vCPU: nothing is left of what it did. */
+	if (READ_ONCE(v->clears) != clears)
+		return -EAGAIN;
 	/* Earlier nobody could have read it. */
 	if (nr == VBH_HC_EVENT_RING && !ret)
 		core_note(core, VBH_KIND_START, 0, 0);

@@ -172,6 +172,8 @@ int host_write_gpa(struct vbh_guest *guest, u64 gpa, const void *buf, u32 len)
 		buf += n;
 		len -= n;
 	}
+	/* The core clears pages in a loop. */
+	cond_resched();
 	return 0;
 }
 

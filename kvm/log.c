@@ -9,6 +9,7 @@
  */
 #include <linux/miscdevice.h>
 #include <linux/poll.h>
+#include <linux/rbtree.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 #include <vbh/dev.h>
@@ -19,13 +20,14 @@
 #define OF_THE_DEAD	1024u
 
 struct record {
-	struct list_head all, own;
+	struct rb_node node;
+	struct list_head own;
 	struct vbh_event ev;
 };
 
 /* All below is under it, and the lists of each VM. */
 static DEFINE_SPINLOCK(log_lock);
-static LIST_HEAD(all);			/* by seq */
+static struct rb_root all = RB_ROOT;	/* by seq */
 static LIST_HEAD(dead);			/* of VMs that are gone, the oldest first */
 static u32 nr_dead;
 static u64 next_seq;
@@ -43,11 +45,16 @@ struct log_file {
 	u64 seq;
 };
 
+static bool earlier(struct rb_node *a, const struct rb_node *b)
+{
+	return rb_entry(a, struct record, node)->ev.seq < rb_entry(b, struct record, node)->ev.seq;
+}
+
 static struct record *drop_first(struct list_head *own)
 {
 	struct record *r = list_first_entry(own, struct record, own);
 
-	list_del(&r->all);
+	rb_erase(&r->node, &all);
 	list_del(&r->own);
 	return r;
 }
@@ -78,7 +85,7 @@ void vbh_log_add(struct kvm_vbh *v, const struct vbh_event *ev)
 	if (r) {
 		r->ev.seq = next_seq++;
 		r->ev.lost = v->log.lost;
-		list_add_tail(&r->all, &all);
+		rb_add(&r->node, &all, earlier);
 		list_add_tail(&r->own, &v->log.records);
 		v->log.nr++;
 	} else {
@@ -97,32 +104,32 @@ void vbh_log_running(int change)
 /* The first record from *seq on; false if there is none. */
 static bool next_record(u64 *seq, struct vbh_event *ev)
 {
-	struct record *r;
-	bool found = false;
+	const struct record *r, *first = NULL;
+	struct rb_node *at;
 
 	spin_lock(&log_lock);
-	list_for_each_entry(r, &all, all) {
-		if (r->ev.seq < *seq)
-			continue;
-		*ev = r->ev;
-		*seq = r->ev.seq + 1;
-		found = true;
-		break;
+	for (at = all.rb_node; at;) {
+		r = rb_entry(at, struct record, node);
+		if (r->ev.seq >= *seq)
+			first = r;
+		at = r->ev.seq >= *seq ? at->rb_left : at->rb_right;
+	}
+	if (first) {
+		*ev = first->ev;
+		*seq = first->ev.seq + 1;
 	}
 	spin_unlock(&log_lock);
-	return found;
+	return first;
 }
 
 static bool readable(const struct log_file *f)
 {
-	struct record *last;
-	bool has = false;
+	struct rb_node *last;
+	bool has;
 
 	spin_lock(&log_lock);
-	if (!list_empty(&all)) {
-		last = list_last_entry(&all, struct record, all);
-		has = last->ev.seq >= READ_ONCE(f->seq);
-	}
+	last = rb_last(&all);
+	has = last && rb_entry(last, struct record, node)->ev.seq >= READ_ONCE(f->seq);
 	spin_unlock(&log_lock);
 	return has;
 }

@@ -13,6 +13,8 @@
 #include "../mmu/spte.h"
 #include "core/errno.h"
 
+#define RETIRED_MAX	(4 * VBH_KVM_REGIONS)	/* spans: 256 KiB of them */
+
 static const struct vbh_span *span_at(const struct vbh_view *view, u64 gpa)
 {
 	u32 lo = 0, hi = view->nr;
@@ -29,13 +31,13 @@ static const struct vbh_span *span_at(const struct vbh_view *view, u64 gpa)
 	return &view->span[lo];
 }
 
-static u32 rights_at(struct kvm *kvm, u64 gpa)
+static u32 rights_at(const struct kvm_vbh *v, u64 gpa)
 {
 	const struct vbh_view *view;
 	u32 rights = VBH_RWX;
 
 	rcu_read_lock();
-	view = rcu_dereference(kvm->arch.vbh->view);
+	view = rcu_dereference(v->view);
 	if (view)
 		rights = span_at(view, gpa)->rights;
 	rcu_read_unlock();
@@ -44,7 +46,7 @@ static u32 rights_at(struct kvm *kvm, u64 gpa)
 
 unsigned int kvm_vbh_spte_access(struct kvm *kvm, gfn_t gfn)
 {
-	u32 rights = rights_at(kvm, gfn_to_gpa(gfn));
+	u32 rights = rights_at(kvm->arch.vbh, gfn_to_gpa(gfn));
 	unsigned int access = 0;
 
 	if (rights & VBH_R)
@@ -80,9 +82,21 @@ int kvm_vbh_max_level(struct kvm *kvm, gfn_t gfn, int max_level)
 	return max_level;
 }
 
+/* Not only for vCPUs: before there are any, it may be taken away at any time. */
 bool kvm_arch_may_write_gfn(struct kvm *kvm, gfn_t gfn)
 {
-	return !kvm_vbh_on(kvm) || rights_at(kvm, gfn_to_gpa(gfn)) & VBH_W;
+	const struct kvm_vbh *v = kvm_vbh_on(kvm) ? READ_ONCE(kvm->arch.vbh) : NULL;
+
+	return !v || rights_at(v, gfn_to_gpa(gfn)) & VBH_W;
+}
+
+static struct vbh_view *view_alloc(u32 spans)
+{
+	struct vbh_view *view = kvmalloc(struct_size(view, span, spans), GFP_KERNEL_ACCOUNT);
+
+	if (view)
+		view->room = spans;
+	return view;
 }
 
 /* Room for what the table may become until host_flush(). */
@@ -91,8 +105,7 @@ int host_stage2_update(struct vbh_guest *guest, u64 gpa, u64 len)
 	struct kvm_vbh *v = guest_to_vbh(guest);
 
 	if (!v->spare) {
-		v->spare = kvmalloc(struct_size(v->spare, span, 2 * VBH_KVM_REGIONS + 1),
-				    GFP_KERNEL_ACCOUNT);
+		v->spare = view_alloc(2 * VBH_KVM_REGIONS + 1);
 		if (!v->spare)
 			return -ENOSPC;
 	}
@@ -118,7 +131,39 @@ static void flatten(const struct vbh_guest *guest, struct vbh_view *to)
 			continue;
 		to->span[to->nr].start = gpa;
 		to->span[to->nr++].rights = at.rights;
+		/* A look-up walks through all regions if one covers them. */
+		cond_resched();
 	}
+}
+
+static void free_retired(struct kvm_vbh *v)
+{
+	struct vbh_view *old;
+
+	while ((old = v->retired)) {
+		v->retired = old->next;
+		kvfree(old);
+	}
+	v->retired_spans = 0;
+}
+
+/* A guest makes new ones as fast as it calls: what waits for readers is limited. */
+static void retire(struct kvm_vbh *v, struct vbh_view *old)
+{
+	old->next = v->retired;
+	v->retired = old;
+	v->retired_spans += old->room;
+	if (v->retired_spans < RETIRED_MAX)
+		return;
+	synchronize_rcu();
+	free_retired(v);
+}
+
+void vbh_views_free(struct kvm_vbh *v)
+{
+	free_retired(v);
+	kvfree(rcu_dereference_protected(v->view, true));
+	kvfree(v->spare);
 }
 
 static void publish(struct kvm_vbh *v, struct vbh_view *view)
@@ -129,17 +174,18 @@ static void publish(struct kvm_vbh *v, struct vbh_view *view)
 	rcu_assign_pointer(v->view, view);
 	write_unlock(&v->kvm->mmu_lock);
 	if (old)
-		kvfree_rcu(old, rcu);
+		retire(v, old);
 }
 
 /* An array as large as it has to be; the spare one is kept, and was made beforehand. */
 static struct vbh_view *shrunk(struct kvm_vbh *v)
 {
-	size_t size = struct_size(v->spare, span, v->spare->nr);
-	struct vbh_view *view = kvmalloc(size, GFP_KERNEL_ACCOUNT);
+	u32 nr = v->spare->nr;
+	struct vbh_view *view = view_alloc(nr);
 
 	if (view) {
-		memcpy(view, v->spare, size);
+		view->nr = nr;
+		memcpy(view->span, v->spare->span, nr * sizeof(view->span[0]));
 	} else {
 		view = v->spare;
 		v->spare = NULL;
@@ -226,13 +272,13 @@ bool kvm_vbh_page_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u64 error_code)
 	unsigned long rflags;
 
 	a.want = wanted(vcpu, error_code);
-	if (rights_at(vcpu->kvm, gpa) & a.want)
+	if (rights_at(vcpu->kvm->arch.vbh, gpa) & a.want)
 		return false;
 	vv->exits[VBH_EXIT_MEMORY]++;
 	rflags = kvm_get_rflags(vcpu);
 	switch (core_memory(&vv->core, &a)) {
 	case VBH_ALLOW:
-		if (!(rights_at(vcpu->kvm, gpa) & a.want))
+		if (!(rights_at(vcpu->kvm->arch.vbh, gpa) & a.want))
 			catch_up(vcpu);
 		return false;
 	case VBH_DONE:
@@ -255,7 +301,7 @@ bool kvm_vbh_may_access(struct kvm_vcpu *vcpu, gva_t gva, gpa_t gpa, bool write,
 		.want = write ? VBH_W : VBH_R,
 	};
 
-	if (rights_at(vcpu->kvm, gpa) & a.want)
+	if (rights_at(vcpu->kvm->arch.vbh, gpa) & a.want)
 		return true;
 	if (core_memory(&vcpu->arch.vbh->core, &a) == VBH_ALLOW)
 		return true;

@@ -9,39 +9,12 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include "body.h"
+#include "state.h"
+#include "../kvm_cache_regs.h"
+#include "../cpuid.h"
 #include "core/errno.h"
 
-#define STATE_MAGIC	0x3174617448425600ull
 #define STATE_MAX	(16u << 20)
-
-struct state_head {
-	u64 magic;
-	u32 layout;
-	u32 state;
-	u64 max_gpa;
-	u64 max_wait;			/* ticks until a key is looked at */
-	u32 wrong_keys;
-	u32 next_id;
-	u32 nr_regions;
-	u32 nr_vcpus;
-	u8 sipi_page;
-	u8 has_key;
-	u8 rules[VBH_NR_VIOLATIONS];
-	u8 allow[VBH_NR_PATCHES];
-	u8 key_hash[VBH_HASH_LEN];
-	struct vbh_facts facts;
-	struct vbh_ftrace ftrace;
-	struct event_log log;
-	struct pin_table pins;
-};
-
-struct state_vcpu {
-	u32 id;
-	u8 run;
-	u8 resetting;
-	u64 current_gva;
-	struct pin_vcpu pins;
-};
 
 /* As core/patch_table.c keeps it; what is checked of it is here. */
 struct state_call {
@@ -154,6 +127,19 @@ static int put_vcpus(struct kvm_vbh *v, struct writer *w)
 	return 0;
 }
 
+/* What a vCPU had before SMM is not in the block. */
+static bool in_smm(const struct kvm_vbh *v)
+{
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+
+	kvm_for_each_vcpu(i, vcpu, v->kvm) {
+		if (is_smm(vcpu))
+			return true;
+	}
+	return false;
+}
+
 static int put_all(struct kvm_vbh *v, struct writer *w)
 {
 	struct vec *vecs[NR_VECS];
@@ -169,8 +155,10 @@ static int put_all(struct kvm_vbh *v, struct writer *w)
 	all_vecs(&v->guest, vecs);
 	for (i = 0; i < ARRAY_SIZE(vecs); i++) {
 		put(w, &vecs[i]->nr, sizeof(vecs[i]->nr));
-		for (j = 0; j < vecs[i]->nr; j++)
+		for (j = 0; j < vecs[i]->nr; j++) {
 			put(w, vec_at(vecs[i], j), vecs[i]->size);
+			cond_resched();
+		}
 	}
 	return w->err;
 }
@@ -189,7 +177,7 @@ int vbh_state_get(struct kvm_vbh *v, struct kvm_vbh_state __user *user)
 	w.left = s.len;
 	mutex_lock(&v->lock);
 	if (v->begun)
-		err = put_all(v, &w);
+		err = in_smm(v) ? -EBUSY : put_all(v, &w);
 	mutex_unlock(&v->lock);
 	if (err && err != -E2BIG)
 		return err;
@@ -219,15 +207,22 @@ static bool rule_ok(u8 rule)
 	return rule >= VBH_RULE_LOG && rule <= VBH_RULE_PANIC;
 }
 
-static bool log_ok(const struct event_log *log)
+/* A header's page, then pages full of records; without a ring none is counted in these. */
+static bool log_ok(const struct event_log *log, u64 max_gpa)
 {
-	if (log->head < log->tail)
+	u64 len;
+
+	if (log->notes > VBH_NOTES_ALWAYS)
 		return false;
 	if (!log->ring_gpa)
-		return true;
-	return PAGE_ALIGNED(log->ring_gpa) && log->records &&
-	       log->records <= VBH_RING_MAX / sizeof(struct vbh_event) &&
-	       log->head - log->tail <= log->records;
+		return !log->records && !log->head && !log->tail && !log->crowd;
+	if (!log->records || log->records > VBH_RING_MAX / sizeof(struct vbh_event))
+		return false;
+	len = PAGE_SIZE + log->records * sizeof(struct vbh_event);
+	return PAGE_ALIGNED(log->ring_gpa | len) && len <= VBH_RING_MAX &&
+	       log->ring_gpa < max_gpa && len <= max_gpa - log->ring_gpa &&
+	       log->tail <= log->head && log->head - log->tail <= log->records &&
+	       log->crowd <= log->records;
 }
 
 static bool pins_ok(const struct pin_table *t)
@@ -245,6 +240,37 @@ static bool pins_ok(const struct pin_table *t)
 	return true;
 }
 
+/* A vCPU knows values of nothing but what is pinned: they are given to its registers. */
+static bool own_pins_ok(const struct pin_table *t, const struct pin_vcpu *p)
+{
+	u32 i;
+
+	if ((p->cr0.known & ~t->cr0_mask) || (p->cr4.known & ~t->cr4_mask) ||
+	    (p->efer.known & ~t->efer_mask) || (p->dtr_armed & ~t->dtr_mask))
+		return false;
+	for (i = 0; i < VBH_NR_DTR; i++) {
+		if (p->dtr[i].known && !(t->dtr_mask & BIT(i)))
+			return false;
+	}
+	for (i = 0; i < VBH_MAX_MSR_PINS; i++) {
+		if (p->msr[i].known & ~(i < t->nr_msrs ? t->msr[i].mask : 0))
+			return false;
+	}
+	return true;
+}
+
+/* Any of them may have been the first to call. */
+static u64 max_gpa(const struct kvm_vbh *v)
+{
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+	u64 max = 0;
+
+	kvm_for_each_vcpu(i, vcpu, v->kvm)
+		max = max(max, vbh_max_gpa(vcpu));
+	return max;
+}
+
 static bool head_ok(const struct kvm_vbh *v, const struct state_head *h)
 {
 	u32 i;
@@ -255,10 +281,10 @@ static bool head_ok(const struct kvm_vbh *v, const struct state_head *h)
 	}
 	return h->magic == STATE_MAGIC && h->layout == layout() &&
 	       h->state >= VBH_STATE_OPEN && h->state <= VBH_STATE_UNLOCKED &&
-	       PAGE_ALIGNED(h->max_gpa) && h->max_gpa && h->max_gpa <= 1ull << 52 &&
+	       PAGE_ALIGNED(h->max_gpa) && h->max_gpa && h->max_gpa <= max_gpa(v) &&
 	       h->nr_regions <= VBH_KVM_REGIONS &&
 	       h->nr_vcpus <= atomic_read(&v->kvm->online_vcpus) &&
-	       log_ok(&h->log) && pins_ok(&h->pins);
+	       log_ok(&h->log, h->max_gpa) && pins_ok(&h->pins);
 }
 
 static void take_head(struct kvm_vbh *v, const struct state_head *h)
@@ -302,7 +328,8 @@ static int take_vcpus(struct kvm_vbh *v, struct reader *r, u32 nr)
 			core->resetting = true;
 			continue;
 		}
-		if (s[i].id != i || s[i].run > VCPU_STARTED)
+		if (s[i].id != i || s[i].run > VCPU_STARTED ||
+		    !own_pins_ok(&v->guest.pins, &s[i].pins))
 			return -EINVAL;
 		core->run = s[i].run;
 		core->resetting = s[i].resetting;
@@ -337,24 +364,63 @@ static int take_regions(struct kvm_vbh *v, struct reader *r, u32 nr, u32 next_id
 		t->next_id = s[i].id;
 		if (region_insert(t, &s[i]))
 			return -EINVAL;
+		cond_resched();
 	}
 	t->next_id = next_id;
 	return 0;
 }
 
-static bool element_ok(const struct vbh_guest *g, const struct vec *v, const void *at)
+static bool pages_ok(const struct vbh_guest *g, u32 gfn, u32 pages)
+{
+	return ((u64)gfn + pages) << PAGE_SHIFT <= g->max_gpa;
+}
+
+static u64 text_end(const struct patch_text *t)
+{
+	return t->gva + ((u64)t->pages << PAGE_SHIFT);
+}
+
+static bool text_ok(const struct vbh_guest *g, const struct patch_text *t,
+		    const struct patch_text *before)
+{
+	return PAGE_ALIGNED(t->gva) && t->gva >= (u32)VBH_TEXT_GVA_MIN && t->pages &&
+	       text_end(t) <= 1ull << 32 && pages_ok(g, t->gfn, t->pages) &&
+	       (!before || text_end(before) <= t->gva);
+}
+
+static bool tramp_ok(const struct vbh_guest *g, const struct patch_tramp *t)
+{
+	return PAGE_ALIGNED(t->gva) && t->gva >= (u32)VBH_TEXT_GVA_MIN && t->users &&
+	       pages_ok(g, t->gfn, 1) && t->caller < ARRAY_SIZE(g->patch.ftrace.caller);
+}
+
+static bool part_ok(const struct part *p)
+{
+	return p->first <= p->last || (p->first == 1 && !p->last);
+}
+
+static bool module_ok(const struct known_module *m)
+{
+	return m->step <= MODULE_GOING && part_ok(&m->core) && part_ok(&m->init);
+}
+
+/* before: the element before it, or NULL. */
+static bool element_ok(const struct vbh_guest *g, const struct vec *v, const void *at,
+		       const void *before)
 {
 	const struct patch_state *p = &g->patch;
 	const struct state_call *c = at;
 
+	if (v == &p->texts)
+		return text_ok(g, at, before);
 	if (v == &p->calls)
 		return (c->kind == VBH_SITE_CALL || c->kind == VBH_SITE_TAIL ||
 			c->kind == VBH_SITE_TRAMP || c->kind == VBH_SITE_FTRACE) &&
 		       (c->len == 5 || (c->len == 6 && c->kind == VBH_SITE_TAIL));
 	if (v == &p->tramps)
-		return ((const struct patch_tramp *)at)->caller < ARRAY_SIZE(p->ftrace.caller);
+		return tramp_ok(g, at);
 	if (v == &g->module.modules)
-		return ((const struct known_module *)at)->step <= MODULE_GOING;
+		return module_ok(at);
 	return true;
 }
 
@@ -377,14 +443,64 @@ static int take_vec(struct kvm_vbh *v, struct reader *r, struct vec *to)
 	if (vec_grow(&v->guest, to, *nr))
 		return -ENOMEM;
 	for (i = 0; i < *nr; i++, at += to->size) {
-		if (!element_ok(&v->guest, to, at) ||
-		    (i && !in_order(&v->guest, to, *(const u32 *)(at - to->size),
-				    *(const u32 *)at)))
+		const u8 *before = i ? at - to->size : NULL;
+
+		if (!element_ok(&v->guest, to, at, before) ||
+		    (i && !in_order(&v->guest, to, *(const u32 *)before, *(const u32 *)at)))
 			return -EINVAL;
 		memcpy(vec_at(to, i), at, to->size);
 		to->nr = i + 1;
+		cond_resched();
 	}
 	return 0;
+}
+
+/* The first region that starts there or after it. */
+static u32 region_from(const struct region_table *t, u64 start)
+{
+	u32 lo = 0, hi = t->nr;
+
+	while (lo < hi) {
+		u32 mid = lo + (hi - lo) / 2;
+
+		if (t->table[mid].start < start)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* When a listed module goes all of a region is cleared: it has to be its text's. */
+static bool clears_text(const struct region_table *t, const struct patch_text *text)
+{
+	u64 start = (u64)text->gfn << PAGE_SHIFT;
+	u64 end = start + ((u64)text->pages << PAGE_SHIFT);
+	u32 i;
+
+	for (i = region_from(t, start); i < t->nr && t->table[i].start == start; i++) {
+		const struct region *r = &t->table[i];
+
+		if (r->kind == VBH_REGION_MODULE_TEXT && r->tag == text->tag && r->end != end)
+			return false;
+	}
+	return true;
+}
+
+static int check_texts(const struct vbh_guest *g, const struct vbh_ftrace *f)
+{
+	const struct vec *v = &g->patch.texts;
+	u32 i;
+
+	for (i = 0; i < v->nr; i++) {
+		const struct patch_text *t = vec_at(v, i);
+
+		if (t->tag & VBH_TAG_MODULE && !clears_text(&g->regions, t))
+			return -EINVAL;
+		cond_resched();
+	}
+	/* Where ftrace's callers stand is looked up in the texts. */
+	return f->size && !ftrace_ok(&g->patch, f) ? -EINVAL : 0;
 }
 
 static int take_all(struct kvm_vbh *v, struct reader *r)
@@ -403,11 +519,10 @@ static int take_all(struct kvm_vbh *v, struct reader *r)
 	all_vecs(&v->guest, vecs);
 	for (i = 0; !err && i < ARRAY_SIZE(vecs); i++) {
 		err = take_vec(v, r, vecs[i]);
-		/* Where ftrace's callers stand is looked up in the texts. */
-		if (!err && !i && h->ftrace.size) {
-			if (!ftrace_ok(&v->guest.patch, &h->ftrace))
-				err = -EINVAL;
-			v->guest.patch.ftrace = h->ftrace;
+		if (!err && vecs[i] == &v->guest.patch.texts) {
+			err = check_texts(&v->guest, &h->ftrace);
+			if (!err && h->ftrace.size)
+				v->guest.patch.ftrace = h->ftrace;
 		}
 	}
 	if (!err && r->left)
@@ -432,7 +547,11 @@ int vbh_state_set(struct kvm_vbh *v, const struct kvm_vbh_state __user *user)
 	r.at = block;
 	r.left = s.len;
 	mutex_lock(&v->lock);
-	err = v->begun || !atomic_read(&v->kvm->online_vcpus) ? -EBUSY : vbh_table_alloc(v);
+	if (v->begun || !atomic_read(&v->kvm->online_vcpus) || in_smm(v) ||
+	    vbh_nested_in_use(v->kvm))
+		err = -EBUSY;
+	else
+		err = vbh_table_alloc(v);
 	if (!err) {
 		err = take_all(v, &r);
 		if (err)

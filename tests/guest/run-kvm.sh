@@ -49,6 +49,8 @@ if [ -e /rig/guest.img ]; then
 else
 	tap test_body
 	tap test_bad
+	tap test_state
+	tap test_race
 fi
 refuted "the kernel has nothing to say" sh -c 'dmesg | grep "BUG:\|Oops\|WARNING:\|stall"'
 exit $((failures > 0))

@@ -6,4 +6,6 @@
 cd "$(dirname "$(readlink -f "$0")")" || exit 1
 ./test_body || failed=1
 ./test_bad || failed=1
+./test_state || failed=1
+./test_race || failed=1
 exit $((failed))

@@ -6,6 +6,7 @@
  * where there is such a thing.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #define MSR_KVM_WALL_CLOCK	0x4b564d00u
 #define MSR_KVM_SYSTEM_TIME	0x4b564d01u
 #define CR0_WP			(1ull << 16)
+#define CR4_FSGSBASE		(1ull << 16)
 #define R			VBH_R
 #define RX			(VBH_R | VBH_X | VBH_XU)
 
@@ -156,23 +158,88 @@ static void pins(void)
 	vm_free(vm);
 }
 
+/* What one vCPU has pinned another gets on its way up, if it can have it. */
+static void floors(void)
+{
+	struct vm *vm = vm_new(KVM_X86_VBH_ENABLE, 1);
+	struct vcpu *a = vm->vcpu, *late;
+	struct regs r = { .rax = CR4_LONG | CR4_FSGSBASE };
+	struct kvm_sregs s;
+
+	check(!vcpu_do(a, CODE_CR4, &r), "CR4.FSGSBASE can be set");
+	check(!pin_add(a, VBH_PIN_CR4, 0, CR4_FSGSBASE, VBH_RULE_DENY), "and pinned");
+	late = vm_add_vcpu(vm);
+	r.rax = CR4_LONG;
+	check(!vcpu_do(late, CODE_CR4, &r) && !ioctl(late->fd, KVM_GET_SREGS, &s) &&
+	      (s.cr4 & CR4_FSGSBASE), "a vCPU that comes up gets it with its CR4");
+	late = vm_add_vcpu(vm);
+	vcpu_cpuid(late, 7, CPUID_EBX, 1, 0);
+	check(vcpu_do(late, CODE_CR4, &r) == END_GP && !ioctl(late->fd, KVM_GET_SREGS, &s) &&
+	      !(s.cr4 & CR4_FSGSBASE), "one that can't have it by its CPUID gets a fault");
+	vm_free(vm);
+}
+
+static void addresses(void)
+{
+	struct vm *vm = vm_new(KVM_X86_VBH_ENABLE, 1);
+	struct vcpu *a = vm->vcpu;
+
+	vcpu_cpuid(a, 0x80000008, CPUID_EAX, 0xff, 0xff);
+	check(!region_add(a, page, PAGE, R, 7), "a vCPU whose addresses have 255 bits is served");
+	check(region_add(a, 1ull << 52, PAGE, R, 7) == -EINVAL, "but not beyond 52 of them");
+	vm_free(vm);
+}
+
 #define SMBASE		0x30000
 #define SMM_CODE	(SMBASE + 0x8000)
 #define SMM_CR0		(SMBASE + 0xff58)	/* in the save area of a 64-bit processor */
 
-/* One SMI, whose handler halts once; *cr0 is what RSM finds there. */
-static enum end smi(struct vcpu *vcpu, uint64_t clear)
+/* Into the handler of an SMI, which halts once. */
+static void smi_begin(struct vcpu *vcpu)
 {
-	uint64_t ignored, *cr0 = (uint64_t *)(vcpu->vm->mem + SMM_CR0);
+	uint64_t ignored;
 
 	memcpy(vcpu->vm->mem + SMM_CODE, "\xf4\x0f\xaa", 3);	/* hlt, rsm */
 	if (ioctl(vcpu->fd, KVM_SMI))
 		die("KVM_SMI");
 	vcpu_load(vcpu, page, &ignored);
+}
+
+/* Out of it; the bits are cleared in the CR0 that RSM finds. */
+static enum end smi_end(struct vcpu *vcpu, uint64_t clear)
+{
+	uint64_t *cr0 = (uint64_t *)(vcpu->vm->mem + SMM_CR0);
+
 	if (!*cr0)
 		die("an SMI did not save CR0");
 	*cr0 &= ~clear;
 	return vcpu_continue(vcpu);
+}
+
+static enum end smi(struct vcpu *vcpu, uint64_t clear)
+{
+	smi_begin(vcpu);
+	return smi_end(vcpu, clear);
+}
+
+static void smm_states(struct vm *from)
+{
+	struct vm *to = vm_new(KVM_X86_VBH_ENABLE, 1);
+	struct kvm_vbh_state s = { 0 };
+	void *block;
+
+	smi_begin(from->vcpu);
+	check(ioctl(from->fd, KVM_VBH_GET_STATE, &s) && errno == EBUSY,
+	      "within the handler there is no state to be had");
+	check(smi_end(from->vcpu, 0) == END_OK && (block = vm_save(from, &s)),
+	      "but behind it");
+	smi_begin(to->vcpu);
+	check(ioctl(to->fd, KVM_VBH_SET_STATE, &s) && errno == EBUSY,
+	      "nor can one be given to a VM in it");
+	check(smi_end(to->vcpu, 0) == END_OK && !ioctl(to->fd, KVM_VBH_SET_STATE, &s),
+	      "before it is out of it");
+	free(block);
+	vm_free(to);
 }
 
 static void smm(void)
@@ -188,6 +255,7 @@ static void smm(void)
 	region_add(a, page + PAGE, PAGE, RX, 0);
 	check(smi(a, 0) == END_OK && !ioctl(a->fd, KVM_GET_SREGS, &s) && (s.cr0 & CR0_WP),
 	      "an SMI comes and goes while it is pinned");
+	smm_states(vm);
 	check(smi(a, CR0_WP) == END_SHUTDOWN, "but not with it cleared");
 	vm_free(vm);
 }
@@ -256,18 +324,6 @@ static void resets(void)
 	vcpu_long_mode(a);
 	check(!protected(a) && !protected(b), "the reset that follows does");
 	vm_free(vm);
-}
-
-static void *save(struct vm *vm, struct kvm_vbh_state *s)
-{
-	void *block;
-
-	memset(s, 0, sizeof(*s));
-	if (!ioctl(vm->fd, KVM_VBH_GET_STATE, s) || errno != E2BIG)
-		return NULL;
-	block = malloc(s->len);
-	s->data = (uintptr_t)block;
-	return ioctl(vm->fd, KVM_VBH_GET_STATE, s) ? NULL : block;
 }
 
 /* A page of text and one that goes after its init, without a single field. */
@@ -357,7 +413,7 @@ static void saving(void)
 	check(!list_module(from), "a guest lists a module");
 	hypercall(from->vcpu, VBH_HC_SEAL, 0, 0, 0);
 	vcpu_store(from->vcpu, page, 1);
-	block = save(from, &s);
+	block = vm_save(from, &s);
 	check(block && s.len, "a sealed guest's state can be read");
 	check(block && !ioctl(to->fd, KVM_VBH_SET_STATE, &s), "and given to another VM");
 	check(protected(a) && protected(b) && vcpu_do(b, CODE_CR0, &r) == END_GP,
@@ -411,7 +467,52 @@ static void exits(void)
 	/* Behind everything in struct kvm_run but its union. */
 	memcpy(&ev, (char *)a->run + offsetof(struct kvm_run, hw), sizeof(ev));
 	check(ev.kind == VBH_KIND_WRITE && ev.gpa == page + 8 && ev.new_value == 0x77 &&
-	      ev.action == VBH_ACTION_DENIED, "with the event");
+	      ev.action == VBH_ACTION_DENIED && !ev.cpu, "with the event");
+
+	struct vcpu *late = vm_add_vcpu(vm);
+
+	check(vcpu_store(late, page + 8, 0x77) == END_VBH, "and of one by a vCPU that came late");
+	memcpy(&ev, (char *)late->run + offsetof(struct kvm_run, hw), sizeof(ev));
+	check(ev.cpu == 1, "which has its own number, %u", ev.cpu);
+	check(!hypercall(a, VBH_HC_STATS, AT_BUFFER, sizeof(struct vbh_stats), 1),
+	      "and counters that can be asked for");
+	vm_free(vm);
+}
+
+/* The records that a reader of the host's log gets; -1: out of order. */
+static int records(int fd)
+{
+	struct vbh_event ev[7];
+	uint64_t next = 0;
+	ssize_t len;
+	int n = 0;
+
+	while ((len = read(fd, ev, sizeof(ev))) > 0) {
+		for (size_t i = 0; i < len / sizeof(ev[0]); i++, n++) {
+			if (ev[i].seq < next)
+				return -1;
+			next = ev[i].seq + 1;
+		}
+	}
+	return n;
+}
+
+static void hosts_view(void)
+{
+	struct vm *vm = vm_new(KVM_X86_VBH_ENABLE, 1);
+	int fd = open("/dev/vbh", O_RDONLY | O_NONBLOCK), all, i;
+
+	region_add(vm->vcpu, page, PAGE, RX, 0);
+	all = records(fd);
+	check(fd >= 0 && all > 0, "the host has a log of %d records, in order", all);
+	for (i = 0; i < 300; i++)
+		vcpu_store(vm->vcpu, page, i);
+	check(records(fd) == 256, "of 300 violations of one VM it gets the last 256");
+	check(records(fd) == 0, "and each of them once");
+	lseek(fd, 0, SEEK_SET);
+	i = records(fd);
+	check(i == all + 256, "from the start there are %d", i);
+	close(fd);
 	vm_free(vm);
 }
 
@@ -422,10 +523,13 @@ int main(void)
 	memory();
 	rules();
 	pins();
+	floors();
+	addresses();
 	smm();
 	kvms_writes();
 	resets();
 	saving();
 	exits();
+	hosts_view();
 	return failures > 0;
 }

@@ -14,7 +14,6 @@
 
 #define HUGE		(2ul << 20)
 #define CR0_LONG	0x80050033ull	/* PG, AM, WP, NE, ET, MP, PE */
-#define CR4_LONG	0x620ull	/* PAE, OSFXSR, OSXMMEXCPT */
 #define EFER_LONG	0xd01ull	/* SCE, LME, LMA, NXE */
 
 int kvm_fd;
@@ -154,14 +153,21 @@ void vcpu_reset(struct vcpu *vcpu)
 		die("KVM_SET_SREGS");
 }
 
-/* All that KVM supports, so that CR4 and EFER may be what they like. */
-static void set_cpuid(struct vcpu *vcpu)
+void vcpu_cpuid(struct vcpu *vcpu, uint32_t leaf, enum cpuid_reg reg, uint32_t clear, uint32_t set)
 {
 	struct kvm_cpuid2 *c = calloc(1, sizeof(*c) + 256 * sizeof(c->entries[0]));
 
 	c->nent = 256;
-	if (ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, c) || ioctl(vcpu->fd, KVM_SET_CPUID2, c))
-		die("CPUID");
+	if (ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, c))
+		die("KVM_GET_SUPPORTED_CPUID");
+	for (uint32_t i = 0; i < c->nent; i++) {
+		uint32_t *value = &c->entries[i].eax + reg;
+
+		if (c->entries[i].function == leaf && !c->entries[i].index)
+			*value = (*value & ~clear) | set;
+	}
+	if (ioctl(vcpu->fd, KVM_SET_CPUID2, c))
+		die("KVM_SET_CPUID2");
 	free(c);
 }
 
@@ -177,7 +183,8 @@ struct vcpu *vm_add_vcpu(struct vm *vm)
 	vcpu->run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
 	if (vcpu->run == MAP_FAILED)
 		die("struct kvm_run");
-	set_cpuid(vcpu);
+	/* All that KVM supports, so that CR4 and EFER may be what they like. */
+	vcpu_cpuid(vcpu, 0, CPUID_EAX, 0, 0);
 	vm->nr_vcpus++;
 	vcpu_long_mode(vcpu);
 	return vcpu;
@@ -222,6 +229,18 @@ void vm_free(struct vm *vm)
 	close(vm->fd);
 	free(vm->mem);
 	free(vm);
+}
+
+void *vm_save(struct vm *vm, struct kvm_vbh_state *s)
+{
+	void *block;
+
+	memset(s, 0, sizeof(*s));
+	if (!ioctl(vm->fd, KVM_VBH_GET_STATE, s) || errno != E2BIG)
+		return NULL;
+	block = malloc(s->len);
+	s->data = (uintptr_t)block;
+	return ioctl(vm->fd, KVM_VBH_GET_STATE, s) ? NULL : block;
 }
 
 static enum end ended(struct vcpu *vcpu, uint64_t rip)
@@ -301,7 +320,10 @@ int64_t hypercall4(struct vcpu *vcpu, uint64_t nr, uint64_t a, uint64_t b, uint6
 	enum end end = vcpu_do(vcpu, CODE_HYPERCALL, &r);
 
 	if (end != END_OK && end != END_VBH)
-		die("hypercall 0x%llx ended with %d", (unsigned long long)nr, end);
+		die("hypercall 0x%llx ended with %d, exit %u, 0x%llx, 0x%llx", (unsigned long long)nr,
+		    end, vcpu->run->exit_reason,
+		    (unsigned long long)vcpu->run->hw.hardware_exit_reason,
+		    (unsigned long long)r.rax);
 	return r.rax;
 }
 

@@ -34,6 +34,7 @@ struct kvm_vbh_state {
 #define MEM			((uint64_t)MEM_MIB << 20)
 #define PAGE			4096ull
 #define MAX_VCPUS		4
+#define CR4_LONG		0x620ull	/* PAE, OSFXSR, OSXMMEXCPT */
 
 /* Where things are; each vCPU has a stack page from AT_STACK on. */
 enum {
@@ -46,6 +47,9 @@ enum code {
 	CODE_HYPERCALL, CODE_CPUID, CODE_STORE, CODE_LOAD, CODE_CALL, CODE_CR0, CODE_CR4,
 	CODE_WRMSR, CODE_LGDT, CODE_INS, CODE_UD, CODE_LOOP, CODE_XCHG, NR_CODES,
 };
+
+/* As they lie in struct kvm_cpuid_entry2. */
+enum cpuid_reg { CPUID_EAX, CPUID_EBX, CPUID_ECX, CPUID_EDX };
 
 struct vcpu {
 	struct vm *vm;
@@ -84,6 +88,10 @@ void vm_open(void);
 struct vm *vm_new(uint64_t flags, unsigned int vcpus);
 struct vcpu *vm_add_vcpu(struct vm *vm);
 void vm_free(struct vm *vm);
+/* What the guest has asked for, as KVM_VBH_GET_STATE has it, or NULL; for free(). */
+void *vm_save(struct vm *vm, struct kvm_vbh_state *s);
+/* All that KVM supports, but for these bits of subleaf 0; before the vCPU runs. */
+void vcpu_cpuid(struct vcpu *vcpu, uint32_t leaf, enum cpuid_reg reg, uint32_t clear, uint32_t set);
 /* The state after reset, as a VMM loads it; or that in which the tests run. */
 void vcpu_reset(struct vcpu *vcpu);
 void vcpu_long_mode(struct vcpu *vcpu);

@@ -621,15 +621,22 @@ static void there_is_room_for_many(void **state)
 	assert_int_equal(module_load(), 0);
 }
 
+/* And nothing but its text. */
 static void text_is_cleared_whatever_else_has_its_tag(void **state)
 {
+	u8 *beside = body->mem + NEW_TEXT_GPA + 4096;
+
 	(void)state;
+	*beside = 0x5a;
 	assert_int_equal(module_load(), 0);
+	assert_int_equal(add_region(NEW_TEXT_GPA, 2 * 4096, VBH_R | VBH_X | VBH_XU, NEW_TAG,
+				    VBH_REGION_MODULE_TEXT, VBH_RULE_DENY, 0), 0);
 	assert_int_equal(add_region(NEW_TEXT_GPA, 4096, VBH_R | VBH_X | VBH_XU, NEW_TAG,
 				    VBH_REGION_OTHER, VBH_RULE_DENY, 0), 0);
 	assert_int_equal(module_repeat(VBH_MODULE_GONE, NEW_TAG), 0);
 	assert_int_equal(body->stage2[NEW_TEXT_GPA / 4096], VBH_RWX);
 	assert_int_equal(*module_at(NEW + N_TRACED), 0);
+	assert_int_equal(*beside, 0x5a);
 }
 
 /* As after a restore: what is cleared needs no module that came before. */
