@@ -81,7 +81,7 @@ struct kvm_vbh {
 	struct vbh_host_log log;
 };
 
-/* What a CPU had before it went to SMM. */
+/* What a CPU had before it went to SMM; `in` until RSM is done, or has failed. */
 struct vbh_smm {
 	bool in;
 	u64 cr0, cr4, efer;
@@ -94,7 +94,8 @@ struct kvm_vbh_vcpu {
 	struct vbh_smm smm;
 	u32 pins_seen;			/* generation that the intercepts are for, */
 	bool begun_seen;		/* and whether the guest had begun */
-	bool init_refused;		/* one came that nobody had sent */
+	bool init_refused;		/* one came that nobody had sent, */
+	bool smi_refused;		/* or an SMI */
 	bool told;			/* event has to go to user space */
 	struct vbh_event event;
 	u64 exits[VBH_NR_EXITS];
@@ -132,6 +133,9 @@ void vbh_request_all(struct kvm_vbh *vbh);
 /* hooks.c */
 
 void vbh_judge_init(struct kvm_vcpu *vcpu);
+void vbh_tell_smi(struct kvm_vcpu *vcpu);
+/* Does it use SVM or VMX, or could it? */
+bool vbh_has_nested(struct kvm_vcpu *vcpu);
 
 /* host.c */
 

@@ -153,16 +153,15 @@ void vbh_request_all(struct kvm_vbh *v)
 
 /*
  * A hypervisor within the guest could run code that no pin reaches, and on its
- * way back load state that was never checked.
+ * way back load state that was never checked. So could who is in SMM already.
  */
-static bool nested_in_use(struct kvm *kvm)
+static bool in_the_way(struct kvm *kvm)
 {
 	struct kvm_vcpu *vcpu;
 	unsigned long i;
 
 	kvm_for_each_vcpu(i, vcpu, kvm) {
-		if (is_guest_mode(vcpu) || (vcpu->arch.efer & EFER_SVME) ||
-		    (vcpu->arch.cr4 & X86_CR4_VMXE))
+		if (vbh_has_nested(vcpu) || is_smm(vcpu))
 			return true;
 	}
 	return false;
@@ -196,6 +195,14 @@ static void begin(struct kvm_vbh *v, struct kvm_vcpu *self)
 
 void vbh_begun_set(struct kvm_vbh *v)
 {
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+
+	/* User space may have taken one out of SMM by another way than RSM. */
+	kvm_for_each_vcpu(i, vcpu, v->kvm) {
+		if (!is_smm(vcpu))
+			vcpu->arch.vbh->smm.in = false;
+	}
 	vbh_log_running(1);
 	/* Who sees it sees all that is written above; pairs with vbh_begin(). */
 	smp_store_release(&v->begun, true);
@@ -219,7 +226,7 @@ int vbh_begin(struct kvm_vcpu *vcpu)
 	mutex_lock(&v->lock);
 	err = vbh_table_alloc(v);
 	if (!err && !v->begun) {
-		if (nested_in_use(vcpu->kvm))
+		if (in_the_way(vcpu->kvm))
 			err = -EBUSY;
 		else
 			begin(v, vcpu);
@@ -253,6 +260,8 @@ void vbh_clear(struct kvm_vbh *v)
 void kvm_vbh_shutdown(struct kvm_vcpu *vcpu)
 {
 	WRITE_ONCE(vcpu->kvm->arch.vbh->shut_down, true);
+	/* RSM may be what failed. */
+	vcpu->arch.vbh->smm.in = false;
 }
 EXPORT_SYMBOL_GPL(kvm_vbh_shutdown);
 
@@ -300,6 +309,8 @@ bool kvm_vbh_request(struct kvm_vcpu *vcpu)
 	if (begun) {
 		if (xchg(&vv->init_refused, false))
 			vbh_judge_init(vcpu);
+		if (xchg(&vv->smi_refused, false))
+			vbh_tell_smi(vcpu);
 		vcpu_sync(&vv->core);
 		generation = vv->core.pins.generation;
 		vv->flushes++;

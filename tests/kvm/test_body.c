@@ -19,10 +19,13 @@
 #define MSR_KVM_WALL_CLOCK	0x4b564d00u
 #define MSR_KVM_SYSTEM_TIME	0x4b564d01u
 #define CR0_WP			(1ull << 16)
+#define CR4_VMXE		(1ull << 13)
+#define EFER_SVME		(1ull << 12)
 #define R			VBH_R
 #define RX			(VBH_R | VBH_X | VBH_XU)
 
 static const uint64_t page = AT_FREE + 4 * PAGE;
+static const uint8_t zero[64];
 
 static bool has_leaf(struct vcpu *vcpu)
 {
@@ -156,39 +159,202 @@ static void pins(void)
 	vm_free(vm);
 }
 
-#define SMBASE		0x30000
-#define SMM_CODE	(SMBASE + 0x8000)
-#define SMM_CR0		(SMBASE + 0xff58)	/* in the save area of a 64-bit processor */
+/* In SMRAM: the handler, and what RSM loads on a 64-bit processor. */
+enum { SMM_CODE = 0x8000, SAVE_EFER = 0xfed0, SAVE_CR4 = 0xff48, SAVE_CR0 = 0xff58 };
 
-/* One SMI, whose handler halts once; *cr0 is what RSM finds there. */
-static enum end smi(struct vcpu *vcpu, uint64_t clear)
+static uint8_t *smram(struct vm *vm)
 {
-	uint64_t ignored, *cr0 = (uint64_t *)(vcpu->vm->mem + SMM_CR0);
+	return vm->smram ? vm->smram : vm->mem + SMBASE;
+}
 
-	memcpy(vcpu->vm->mem + SMM_CODE, "\xf4\x0f\xaa", 3);	/* hlt, rsm */
+static bool in_smm(struct vcpu *vcpu)
+{
+	struct kvm_vcpu_events ev;
+
+	if (ioctl(vcpu->fd, KVM_GET_VCPU_EVENTS, &ev))
+		die("KVM_GET_VCPU_EVENTS");
+	return ev.smi.smm;
+}
+
+/* An SMI, whose handler is a few bytes and a HLT before RSM. */
+static enum end smi_with(struct vcpu *vcpu, const char *code, size_t len, struct regs *r)
+{
+	uint8_t *handler = smram(vcpu->vm) + SMM_CODE;
+
+	memcpy(handler, code, len);
+	memcpy(handler + len, "\xf4\x0f\xaa", 3);	/* hlt, rsm */
 	if (ioctl(vcpu->fd, KVM_SMI))
 		die("KVM_SMI");
-	vcpu_load(vcpu, page, &ignored);
-	if (!*cr0)
-		die("an SMI did not save CR0");
-	*cr0 &= ~clear;
+	return vcpu_do(vcpu, CODE_CPUID, r);
+}
+
+/* An SMI, and RSM with some bits other than they were. */
+static enum end smi(struct vcpu *vcpu, uint32_t where, uint64_t flip)
+{
+	uint64_t *saved = (uint64_t *)(smram(vcpu->vm) + where);
+	struct regs r = { 0 };
+
+	smi_with(vcpu, "", 0, &r);
+	if (!in_smm(vcpu))
+		die("an SMI was not taken");
+	*saved ^= flip;
 	return vcpu_continue(vcpu);
 }
 
+static struct kvm_sregs sregs(struct vcpu *vcpu)
+{
+	struct kvm_sregs s;
+
+	if (ioctl(vcpu->fd, KVM_GET_SREGS, &s))
+		die("KVM_GET_SREGS");
+	return s;
+}
+
+static bool can_nest(struct vcpu *vcpu)
+{
+	return is_amd() ? sregs(vcpu).efer & EFER_SVME : sregs(vcpu).cr4 & CR4_VMXE;
+}
+
+static enum end smi_nest(struct vcpu *vcpu)
+{
+	return is_amd() ? smi(vcpu, SAVE_EFER, EFER_SVME) : smi(vcpu, SAVE_CR4, CR4_VMXE);
+}
+
+static uint64_t get_msr(struct vcpu *vcpu, uint32_t index)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} m = { .head.nmsrs = 1, .entry.index = index };
+
+	if (ioctl(vcpu->fd, KVM_GET_MSRS, &m) != 1)
+		die("KVM_GET_MSRS 0x%x", index);
+	return m.entry.data;
+}
+
+/* SMRAM is the guest's own memory, as on a machine whose firmware has no SMM. */
+static void smm_open(void)
+{
+	struct vm *vm = vm_new(KVM_X86_VBH_ENABLE, 1);
+	struct vcpu *a = vm->vcpu;
+	struct regs r = { .rax = VBH_HC_STATUS, .rbx = AT_BUFFER, .rcx = sizeof(struct vbh_status) };
+	struct vbh_status s;
+
+	check(smi(a, SAVE_CR0, CR0_WP) == END_OK && !(sregs(a).cr0 & CR0_WP),
+	      "who writes to SMRAM can have CR0.WP cleared by RSM");
+	vcpu_long_mode(a);
+	check(smi_nest(a) == END_OK && can_nest(a), "and SVM or VMX switched on");
+	vcpu_long_mode(a);
+	smi_with(a, is_amd() ? "\x0f\x01\xd9" : "\x0f\x01\xc1", 3, &r);
+	check((int32_t)r.rax == -EBUSY, "VBH does not begin while a vCPU is in SMM");
+	check(vcpu_continue(a) == END_OK && !pin_add(a, VBH_PIN_CR0, 0, CR0_WP, VBH_RULE_DENY),
+	      "but after it");
+	check(smi_with(a, "", 0, &r) == END_OK && !in_smm(a) && sregs(a).cr0 & CR0_WP,
+	      "then an SMI is not taken whose handler the guest could have written");
+	if (in_smm(a))
+		vcpu_continue(a);
+	check(!status(a, &s) && s.violations == 1, "and counted");
+	vm_free(vm);
+}
+
+/* It has memory of its own, which is the attacker's all the same. */
 static void smm(void)
 {
 	struct vm *vm = vm_new(KVM_X86_VBH_ENABLE, 1);
 	struct vcpu *a = vm->vcpu;
+	struct regs r = { .rcx = MSR_LSTAR, .rax = 0x1000 };
+
+	vm_smram(vm);
+	vcpu_do(a, CODE_WRMSR, &r);
+	r.rax = 0x2000;
+	check(smi_with(a, "\x0f\x30", 2, &r) == END_OK && get_msr(a, MSR_LSTAR) == 0x2000,
+	      "an SMI's handler can change LSTAR");
+	vcpu_continue(a);
+	pin_add(a, VBH_PIN_CR0, 0, CR0_WP, VBH_RULE_DENY);
+	pin_add(a, VBH_PIN_MSR, MSR_LSTAR, ~0ull, VBH_RULE_DENY);
+	region_add(a, page + PAGE, PAGE, RX, 0);
+	check(smi(a, SAVE_CR0, 0) == END_OK && sregs(a).cr0 & CR0_WP,
+	      "an SMI comes and goes while CR0.WP and LSTAR are pinned");
+	check(smi(a, SAVE_CR0, CR0_WP) == END_SHUTDOWN, "but not with CR0.WP cleared");
+	vcpu_long_mode(a);
+	check(smi_nest(a) == END_SHUTDOWN, "nor with SVM or VMX switched on");
+	vcpu_long_mode(a);
+	r.rax = 0x80040033ull;
+	check(vcpu_do(a, CODE_CR0, &r) == END_GP, "and who lives on after it is as pinned");
+	r.rcx = MSR_LSTAR;
+	r.rax = 0x3000;
+	check(smi_with(a, "\x0f\x30", 2, &r) == END_SHUTDOWN && get_msr(a, MSR_LSTAR) != 0x3000,
+	      "LSTAR is pinned in SMM too");
+	vm_free(vm);
+}
+
+enum { PORT_GUEST = 0x80, PORT_SMM = 0x81 };
+
+/* With an APIC in KVM, HLT waits: code ends in OUT. Which OUT came? */
+static int out_of(struct vcpu *vcpu, const char *code, size_t len, struct regs *r)
+{
+	/* KVM skips the last OUT when it goes on, unless RIP has moved: hence a NOP. */
+	vcpu->vm->mem[page] = 0x90;
+	memcpy(vcpu->vm->mem + page + 1, code, len);
+	memcpy(vcpu->vm->mem + page + 1 + len, "\xe6\x80", 2);
+	memcpy(smram(vcpu->vm) + SMM_CODE, "\xe6\x81\x0f\xaa", 4);	/* out, rsm */
+	vcpu_at(vcpu, page, r);
+	if (vcpu->run->exit_reason != KVM_EXIT_IO)
+		return -1;
+	return vcpu->run->io.port;
+}
+
+static int out_of_call(struct vcpu *vcpu, struct vbh_status *s)
+{
+	struct regs r = { .rax = VBH_HC_STATUS, .rbx = AT_BUFFER, .rcx = sizeof(*s) };
+	int port = out_of(vcpu, is_amd() ? "\x0f\x01\xd9" : "\x0f\x01\xc1", 3, &r);
+
+	memcpy(s, vcpu->vm->mem + AT_BUFFER, sizeof(*s));
+	return port;
+}
+
+static struct vm *vm_with_apic(void)
+{
+	struct vm *vm = vm_new(KVM_X86_VBH_ENABLE, 0);
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_SPLIT_IRQCHIP, .args = { 24 } };
 	struct kvm_sregs s;
 
-	check(smi(a, CR0_WP) == END_OK && !ioctl(a->fd, KVM_GET_SREGS, &s) && !(s.cr0 & CR0_WP),
-	      "who writes to SMRAM can have CR0.WP cleared by RSM");
-	vcpu_long_mode(a);
-	pin_add(a, VBH_PIN_CR0, 0, CR0_WP, VBH_RULE_DENY);
-	region_add(a, page + PAGE, PAGE, RX, 0);
-	check(smi(a, 0) == END_OK && !ioctl(a->fd, KVM_GET_SREGS, &s) && (s.cr0 & CR0_WP),
-	      "an SMI comes and goes while it is pinned");
-	check(smi(a, CR0_WP) == END_SHUTDOWN, "but not with it cleared");
+	if (ioctl(vm->fd, KVM_ENABLE_CAP, &cap))
+		die("KVM_CAP_SPLIT_IRQCHIP");
+	vm_smram(vm);
+	vm_add_vcpu(vm);
+	s = sregs(vm->vcpu);
+	s.apic_base |= 0xc00;		/* x2APIC */
+	if (ioctl(vm->vcpu->fd, KVM_SET_SREGS, &s))
+		die("x2APIC");
+	return vm;
+}
+
+#define APIC_SMI	0x200u
+
+static void sent_smi(void)
+{
+	struct vm *vm = vm_with_apic();
+	struct vcpu *a = vm->vcpu;
+	struct regs icr = { .rcx = 0x830, .rax = APIC_SMI };
+	struct kvm_msi msi = { .address_lo = 0xfee00000, .data = APIC_SMI };
+	struct vbh_status s;
+
+	check(out_of(a, "\x0f\x30", 2, &icr) == PORT_SMM, "a guest can send itself an SMI");
+	vcpu_continue(a);
+	ioctl(vm->fd, KVM_SIGNAL_MSI, &msi);
+	check(out_of(a, "", 0, &icr) == PORT_SMM, "and a device by MSI");
+	vcpu_continue(a);
+	check(out_of_call(a, &s) == PORT_GUEST && !s.violations, "it begins");
+	icr.rcx = 0x830;
+	icr.rax = APIC_SMI;
+	check(out_of(a, "\x0f\x30", 2, &icr) == PORT_GUEST, "then it can't");
+	ioctl(vm->fd, KVM_SIGNAL_MSI, &msi);
+	check(out_of(a, "", 0, &icr) == PORT_GUEST, "nor by MSI");
+	check(out_of_call(a, &s) == PORT_GUEST && s.violations == 2, "and both are counted");
+	if (ioctl(a->fd, KVM_SMI))
+		die("KVM_SMI");
+	check(out_of(a, "", 0, &icr) == PORT_SMM, "user space still sends one");
 	vm_free(vm);
 }
 
@@ -198,7 +364,6 @@ static void kvms_writes(void)
 	struct vm *vm = vm_new(KVM_X86_VBH_ENABLE, 1);
 	struct vcpu *a = vm->vcpu;
 	struct regs r = { .rcx = MSR_KVM_WALL_CLOCK, .rax = page };
-	static const uint8_t zero[64];
 
 	vcpu_do(a, CODE_WRMSR, &r);
 	check(memcmp(vm->mem + page, zero, 16), "KVM writes the wall clock where a guest says");
@@ -422,7 +587,9 @@ int main(void)
 	memory();
 	rules();
 	pins();
+	smm_open();
 	smm();
+	sent_smi();
 	kvms_writes();
 	resets();
 	saving();
