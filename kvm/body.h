@@ -71,6 +71,7 @@ struct kvm_vbh {
 
 	/* memory.c; view is published under mmu_lock. */
 	struct vbh_view __rcu *view;	/* NULL: all rights everywhere */
+	struct srcu_struct writers;	/* KVM itself, from having asked to having written */
 	struct vbh_view *spare;
 	u64 dirty_start, dirty_end;
 

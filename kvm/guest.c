@@ -39,15 +39,22 @@ static int offer(struct kvm *kvm)
 		v->guest.features = VBH_FEAT_HOTPLUG | VBH_FEAT_STOP;
 		v->guest.max_regions = VBH_KVM_REGIONS;
 	}
+	err = init_srcu_struct(&v->writers);
+	if (err)
+		goto free;
 	err = vbh_log_open(v);
-	if (err) {
-		kfree(v);
-		return err;
-	}
+	if (err)
+		goto cleanup;
 	v->number = atomic_inc_return(&next_vm);
 	kvm->arch.vbh = v;
 	static_branch_inc(&kvm_vbh_key);
 	return 0;
+
+cleanup:
+	cleanup_srcu_struct(&v->writers);
+free:
+	kfree(v);
+	return err;
 }
 
 /* Nobody runs, and nobody will. */
@@ -64,6 +71,7 @@ static void withdraw(struct kvm *kvm)
 	kvfree(v->spare);
 	kvfree(v->table);
 	vbh_log_close(v);
+	cleanup_srcu_struct(&v->writers);
 	kfree(v);
 	kvm->arch.vbh = NULL;
 	static_branch_dec(&kvm_vbh_key);

@@ -80,9 +80,24 @@ int kvm_vbh_max_level(struct kvm *kvm, gfn_t gfn, int max_level)
 	return max_level;
 }
 
-bool kvm_arch_may_write_gfn(struct kvm *kvm, gfn_t gfn)
+/* In any context but an NMI's. */
+int kvm_arch_write_gfn_begin(struct kvm *kvm, gfn_t gfn)
 {
-	return !kvm_vbh_on(kvm) || rights_at(kvm, gfn_to_gpa(gfn)) & VBH_W;
+	int idx;
+
+	if (!kvm_vbh_on(kvm))
+		return 0;
+	idx = srcu_read_lock(&kvm->arch.vbh->writers);
+	if (rights_at(kvm, gfn_to_gpa(gfn)) & VBH_W)
+		return idx;
+	srcu_read_unlock(&kvm->arch.vbh->writers, idx);
+	return -EPERM;
+}
+
+void kvm_arch_write_gfn_end(struct kvm *kvm, int idx)
+{
+	if (kvm_vbh_on(kvm))
+		srcu_read_unlock(&kvm->arch.vbh->writers, idx);
 }
 
 /* Room for what the table may become until host_flush(). */
@@ -156,6 +171,8 @@ void host_flush(struct vbh_guest *guest)
 		flatten(guest, v->spare);
 		publish(v, guest->regions.nr ? shrunk(v) : NULL);
 		kvm_zap_gfn_range(v->kvm, gpa_to_gfn(v->dirty_start), gpa_to_gfn(v->dirty_end));
+		/* Nor does KVM write any more what it asked for by the old one. */
+		synchronize_srcu_expedited(&v->writers);
 		v->dirty_start = 0;
 		v->dirty_end = 0;
 	}

@@ -5,12 +5,17 @@
  * exits to user space. Each claim first shows that the same works without VBH,
  * where there is such a thing.
  */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <sha2.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/time.h>
 #include <unistd.h>
 #include "vm.h"
 
@@ -18,6 +23,8 @@
 #define MSR_SFMASK		0xc0000084u
 #define MSR_KVM_WALL_CLOCK	0x4b564d00u
 #define MSR_KVM_SYSTEM_TIME	0x4b564d01u
+#define MSR_KVM_STEAL_TIME	0x4b564d03u
+#define MSR_HV_VP_ASSIST	0x40000073u
 #define CR0_WP			(1ull << 16)
 #define CR4_VMXE		(1ull << 13)
 #define EFER_SVME		(1ull << 12)
@@ -379,6 +386,134 @@ static void kvms_writes(void)
 	vm_free(vm);
 }
 
+/* Until the host's own timer makes it exit. */
+static void spin(struct vcpu *vcpu)
+{
+	const struct itimerval soon = { .it_value.tv_usec = 20000 };
+	struct kvm_regs r = { .rip = AT_CODE + 16 * CODE_LOOP, .rflags = 2 };
+
+	ioctl(vcpu->fd, KVM_SET_REGS, &r);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	if (!ioctl(vcpu->fd, KVM_RUN, 0) || errno != EINTR)
+		die("a vCPU that spins");
+}
+
+static void no_op(int sig)
+{
+	(void)sig;
+}
+
+struct rival {
+	volatile uint8_t *flag;
+	volatile bool stop, seen;
+};
+
+/* On the vCPU's processor: while this runs, the vCPU does not. */
+static void *rival(void *arg)
+{
+	struct rival *r = arg;
+
+	while (!r->stop)
+		if (*r->flag)
+			r->seen = true;
+	return NULL;
+}
+
+/* Is the vCPU seen to be preempted, in its page? */
+static bool is_told(struct vcpu *vcpu)
+{
+	struct rival r = { .flag = vcpu->vm->mem + page + 16 };
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, rival, &r))
+		die("a thread");
+	for (int i = 0; i < 50 && !r.seen; i++)
+		spin(vcpu);
+	r.stop = true;
+	pthread_join(thread, NULL);
+	return r.seen;
+}
+
+static void preempted(void)
+{
+	struct vm *vm = vm_new(KVM_X86_VBH_ENABLE, 1);
+	struct vcpu *a = vm->vcpu;
+	struct regs r = { .rcx = MSR_KVM_STEAL_TIME, .rax = page | 1 };
+	const struct sigaction sa = { .sa_handler = no_op };
+	cpu_set_t one, all;
+
+	sched_getaffinity(0, sizeof(all), &all);
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	sched_setaffinity(0, sizeof(one), &one);
+	sigaction(SIGALRM, &sa, NULL);
+	memset(vm->mem + page, 0, 64);
+	vcpu_do(a, CODE_WRMSR, &r);
+	check(is_told(a), "KVM says in a guest's page that its vCPU does not run");
+	region_add(a, page, PAGE, R, 1);
+	memset(vm->mem + page, 0, 64);
+	check(!is_told(a) && !memcmp(vm->mem + page, zero, 64),
+	      "but not in one that may not be written");
+	sched_setaffinity(0, sizeof(all), &all);
+	vm_free(vm);
+}
+
+static void hyperv(void)
+{
+	struct vm *vm = vm_new(KVM_X86_VBH_ENABLE, 1);
+	struct kvm_cpuid2 *c = calloc(1, sizeof(*c) + 256 * sizeof(c->entries[0]));
+	struct regs r = { .rcx = MSR_HV_VP_ASSIST, .rax = page | 1 };
+	uint32_t *word = (uint32_t *)(vm->mem + page);
+
+	c->nent = 256;
+	if (ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, c))
+		die("CPUID");
+	for (uint32_t i = 0; i < c->nent; i++)
+		if (c->entries[i].function == 0x40000001)
+			c->entries[i].eax = 0x31237648;		/* Hv#1 */
+	if (ioctl(vm->vcpu->fd, KVM_SET_CPUID2, c))
+		die("KVM_SET_CPUID2 with Hyper-V");
+	free(c);
+	*word = ~0u;
+	check(!vcpu_do(vm->vcpu, CODE_WRMSR, &r) && !*word, "KVM clears Hyper-V's assist page");
+	r.rax = 0;
+	vcpu_do(vm->vcpu, CODE_WRMSR, &r);
+	*word = ~0u;
+	region_add(vm->vcpu, page, PAGE, R, 1);
+	r.rcx = MSR_HV_VP_ASSIST;
+	r.rax = page | 1;
+	check(vcpu_do(vm->vcpu, CODE_WRMSR, &r) == END_GP && *word == ~0u,
+	      "but not where the guest may not write");
+	vm_free(vm);
+}
+
+/*
+ * Its walk of the guest's tables: a page that says "large page at 8 MiB" stands for
+ * what an attacker finds in text, and is named as the table of addresses from 1 GiB on.
+ */
+static void walk(void)
+{
+	struct vm *vm = vm_new(KVM_X86_VBH_ENABLE, 1);
+	struct vcpu *a = vm->vcpu;
+	uint64_t *pdpt = (uint64_t *)(vm->mem + AT_PML4 + PAGE), *text = (uint64_t *)(vm->mem + page);
+	const struct regs ins = { .rdi = 1 << 30, .rdx = 0x3f8 };
+	struct regs r = ins;
+
+	pdpt[1] = page | 3;
+	*text = 8 << 20 | 0x83;
+	vcpu_do(a, CODE_INS, &r);
+	check(vcpu_continue(a) == END_OK && *text == (8 << 20 | 0xe3),
+	      "KVM sets accessed and dirty bits as it walks a guest's tables");
+	*text = 8 << 20 | 0x83;
+	region_add(a, page, PAGE, RX, 1);
+	r = ins;
+	vm->mem[8 << 20] = 0x5a;
+	vcpu_do(a, CODE_INS, &r);
+	check(vcpu_continue(a) == END_OK && *text == (8 << 20 | 0x83) && vm->mem[8 << 20] != 0x5a,
+	      "but not in a page that may not be written, and goes on");
+	vm_free(vm);
+}
+
 /* Begun and not cleared? */
 static bool protected(struct vcpu *a)
 {
@@ -591,6 +726,9 @@ int main(void)
 	smm();
 	sent_smi();
 	kvms_writes();
+	preempted();
+	hyperv();
+	walk();
 	resets();
 	saving();
 	exits();
