@@ -10,6 +10,7 @@
 #include "body.h"
 #include "../cpuid.h"
 #include "../x86.h"
+#include "../xen.h"
 
 static bool __read_mostly vbh;
 module_param(vbh, bool, 0444);
@@ -111,6 +112,14 @@ int kvm_vbh_enable_cap(struct kvm *kvm, u64 flags)
 	return err;
 }
 
+static bool has_xen(struct kvm_vcpu *vcpu)
+{
+	return kvm_xen_msr_enabled(vcpu->kvm) || vcpu->kvm->arch.xen.shinfo_cache.active ||
+	       vcpu->arch.xen.vcpu_info_cache.active ||
+	       vcpu->arch.xen.vcpu_time_info_cache.active ||
+	       vcpu->arch.xen.runstate_cache.active;
+}
+
 /* One that is not the boot processor is on its way up until it is seen to run. */
 int kvm_vbh_vcpu_create(struct kvm_vcpu *vcpu)
 {
@@ -161,7 +170,8 @@ void vbh_request_all(struct kvm_vbh *v)
 
 /*
  * A hypervisor within the guest could run code that no pin reaches, and on its
- * way back load state that was never checked. So could who is in SMM already.
+ * way back load state that was never checked. So could who is in SMM already; and
+ * Xen's pages are written in a mapping of KVM's own, where nobody is asked.
  */
 static bool in_the_way(struct kvm *kvm)
 {
@@ -169,7 +179,7 @@ static bool in_the_way(struct kvm *kvm)
 	unsigned long i;
 
 	kvm_for_each_vcpu(i, vcpu, kvm) {
-		if (vbh_has_nested(vcpu) || is_smm(vcpu))
+		if (vbh_has_nested(vcpu) || is_smm(vcpu) || has_xen(vcpu))
 			return true;
 	}
 	return false;
