@@ -264,12 +264,12 @@ bool kvm_vbh_page_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u64 error_code)
 }
 
 /* What the emulator does is never carried out for a rule "log": it is told as denied. */
-bool kvm_vbh_may_access(struct kvm_vcpu *vcpu, gva_t gva, gpa_t gpa, bool write,
+bool kvm_vbh_may_access(struct kvm_vcpu *vcpu, gva_t gva, gpa_t gpa, u64 error_code,
 			struct x86_exception *exception)
 {
 	struct vbh_access a = {
 		.gpa = gpa, .gla = gva, .gla_valid = true, .walk = true,
-		.want = write ? VBH_W : VBH_R,
+		.want = wanted(vcpu, error_code),
 	};
 
 	if (rights_at(vcpu->kvm, gpa) & a.want)

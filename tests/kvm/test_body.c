@@ -514,6 +514,29 @@ static void walk(void)
 	vm_free(vm);
 }
 
+/* LLDT is the emulator's to carry out, once LDTR is pinned. Its descriptor starts a page. */
+static void emulated_read(void)
+{
+	struct vm *vm = vm_new(KVM_X86_VBH_ENABLE, 1);
+	struct vcpu *a = vm->vcpu;
+	const uint64_t gdt = page + PAGE - 24, ldt[2] = { 0x0000820000000fffull };
+	struct regs r = { .rax = 24 };
+	struct kvm_sregs s = sregs(a);
+
+	memcpy(vm->mem + gdt, vm->mem + AT_GDT, 24);
+	memcpy(vm->mem + page + PAGE, ldt, sizeof(ldt));
+	memcpy(vm->mem + page, "\x0f\x00\xd0\xf4", 4);	/* lldt %ax, hlt */
+	s.gdt.base = gdt;
+	s.gdt.limit = 24 + sizeof(ldt) - 1;
+	s.ldt = (struct kvm_segment){ .selector = 24, .limit = 0xfff, .type = 2, .present = 1 };
+	ioctl(a->fd, KVM_SET_SREGS, &s);
+	pin_add(a, VBH_PIN_DTR, VBH_DTR_LDTR, ~0ull, VBH_RULE_DENY);
+	check(!vcpu_at(a, page, &r), "LLDT reads a descriptor");
+	region_add(a, page + PAGE, PAGE, 0, 1);
+	check(vcpu_at(a, page, &r) == END_GP, "but not from a page without rights");
+	vm_free(vm);
+}
+
 /* Begun and not cleared? */
 static bool protected(struct vcpu *a)
 {
@@ -729,6 +752,7 @@ int main(void)
 	preempted();
 	hyperv();
 	walk();
+	emulated_read();
 	resets();
 	saving();
 	exits();
