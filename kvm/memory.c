@@ -10,6 +10,7 @@
 #include "../mmu.h"
 #include "../x86.h"
 #include "../kvm_emulate.h"
+#include "../mmu/mmu_internal.h"
 #include "../mmu/spte.h"
 #include "core/errno.h"
 
@@ -67,6 +68,9 @@ int kvm_vbh_max_level(struct kvm *kvm, gfn_t gfn, int max_level)
 	if (view) {
 		span = span_at(view, gfn_to_gpa(gfn));
 		end = view->span + view->nr;
+		/* KVM may split a large page, and then takes it for one that may be executed. */
+		if (!(span->rights & VBH_X) && is_nx_huge_page_enabled(kvm))
+			max_level = PG_LEVEL_4K;
 		for (; max_level > PG_LEVEL_4K; max_level--) {
 			gfn_t size = KVM_PAGES_PER_HPAGE(max_level);
 			gfn_t base = gfn & ~(size - 1);

@@ -537,6 +537,42 @@ static void emulated_read(void)
 	vm_free(vm);
 }
 
+#define NX_HUGE		"/sys/module/kvm/parameters/nx_huge_pages"
+
+static bool nx_huge(const char *value)
+{
+	FILE *f = fopen(NX_HUGE, "w");
+
+	return f && fputs(value, f) >= 0 && !fclose(f);
+}
+
+/* Of 2 MiB that are data, dirty logging makes small pages. */
+static void split(void)
+{
+	struct vm *vm = vm_new(KVM_X86_VBH_ENABLE, 1);
+	struct vcpu *a = vm->vcpu;
+	struct kvm_userspace_memory_region slot = {
+		.memory_size = MEM, .userspace_addr = (uintptr_t)vm->mem,
+		.flags = KVM_MEM_LOG_DIRTY_PAGES,
+	};
+	const uint64_t data = 8 << 20;
+	struct regs r = { .rbx = data + PAGE };
+	uint64_t v;
+
+	if (!nx_huge("force"))
+		die(NX_HUGE);
+	memset(vm->mem + data, 0xc3, 2 << 20);
+	region_add(a, data, 2 << 20, R, 1);
+	check(!vcpu_load(a, data, &v) && vcpu_do(a, CODE_CALL, &r) == END_GP,
+	      "2 MiB that may only be read can't be executed");
+	if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &slot))
+		die("dirty logging");
+	r.rbx = data + PAGE;
+	check(vcpu_do(a, CODE_CALL, &r) == END_GP, "nor after dirty logging has split them");
+	nx_huge("auto");
+	vm_free(vm);
+}
+
 /* Begun and not cleared? */
 static bool protected(struct vcpu *a)
 {
@@ -753,6 +789,7 @@ int main(void)
 	hyperv();
 	walk();
 	emulated_read();
+	split();
 	resets();
 	saving();
 	exits();
