@@ -84,13 +84,18 @@ int kvm_vbh_max_level(struct kvm *kvm, gfn_t gfn, int max_level)
 	return max_level;
 }
 
-/* In any context but an NMI's. */
+#define UNASKED		2	/* no index that SRCU gives */
+
+/*
+ * In any context but an NMI's. Before there are vCPUs nobody can have asked for
+ * anything, and VBH may come and go between the two.
+ */
 int kvm_arch_write_gfn_begin(struct kvm *kvm, gfn_t gfn)
 {
 	int idx;
 
-	if (!kvm_vbh_on(kvm))
-		return 0;
+	if (!kvm_vbh_on(kvm) || !READ_ONCE(kvm->created_vcpus))
+		return UNASKED;
 	idx = srcu_read_lock(&kvm->arch.vbh->writers);
 	if (rights_at(kvm, gfn_to_gpa(gfn)) & VBH_W)
 		return idx;
@@ -100,7 +105,7 @@ int kvm_arch_write_gfn_begin(struct kvm *kvm, gfn_t gfn)
 
 void kvm_arch_write_gfn_end(struct kvm *kvm, int idx)
 {
-	if (kvm_vbh_on(kvm))
+	if (idx != UNASKED)
 		srcu_read_unlock(&kvm->arch.vbh->writers, idx);
 }
 
