@@ -73,6 +73,7 @@ struct kvm_vbh {
 
 	/* memory.c; view is published under mmu_lock. */
 	struct vbh_view __rcu *view;	/* NULL: all rights everywhere */
+	struct srcu_struct writers;	/* KVM itself, from having asked to having written */
 	struct vbh_view *spare;
 	struct vbh_view *retired;	/* somebody may still read them */
 	u32 retired_spans;
@@ -85,7 +86,7 @@ struct kvm_vbh {
 	struct vbh_host_log log;
 };
 
-/* What a CPU had before it went to SMM. */
+/* What a CPU had before it went to SMM; `in` until RSM is done, or has failed. */
 struct vbh_smm {
 	bool in;
 	u64 cr0, cr4, efer;
@@ -98,7 +99,8 @@ struct kvm_vbh_vcpu {
 	struct vbh_smm smm;
 	u32 pins_seen;			/* generation that the intercepts are for, */
 	bool begun_seen;		/* and whether the guest had begun */
-	bool init_refused;		/* one came that nobody had sent */
+	bool init_refused;		/* one came that nobody had sent, */
+	bool smi_refused;		/* or an SMI */
 	bool told;			/* event has to go to user space */
 	struct vbh_event event;
 	u64 exits[VBH_NR_EXITS];
@@ -130,7 +132,7 @@ int vbh_begin(struct kvm_vcpu *vcpu, u32 *clears);
 /* One past what the vCPU can address. */
 u64 vbh_max_gpa(struct kvm_vcpu *vcpu);
 /* Does a vCPU use SVM or VMX? Then it can't begin. */
-bool vbh_nested_in_use(struct kvm *kvm);
+bool vbh_in_the_way(struct kvm *kvm);
 /* The steps of it, locked. */
 int vbh_table_alloc(struct kvm_vbh *vbh);
 void vbh_begun_set(struct kvm_vbh *vbh);
@@ -147,6 +149,9 @@ void vbh_take_number(struct kvm_vcpu *vcpu);
 /* hooks.c */
 
 void vbh_judge_init(struct kvm_vcpu *vcpu);
+void vbh_tell_smi(struct kvm_vcpu *vcpu);
+/* Does it use SVM or VMX, or could it? */
+bool vbh_has_nested(struct kvm_vcpu *vcpu);
 
 /* host.c */
 

@@ -10,6 +10,7 @@
 #include "body.h"
 #include "../cpuid.h"
 #include "../x86.h"
+#include "../xen.h"
 
 static bool __read_mostly vbh;
 module_param(vbh, bool, 0444);
@@ -39,16 +40,23 @@ static int offer(struct kvm *kvm)
 		v->guest.features = VBH_FEAT_HOTPLUG | VBH_FEAT_STOP;
 		v->guest.max_regions = VBH_KVM_REGIONS;
 	}
+	err = init_srcu_struct(&v->writers);
+	if (err)
+		goto free;
 	err = vbh_log_open(v);
-	if (err) {
-		kfree(v);
-		return err;
-	}
+	if (err)
+		goto cleanup;
 	v->number = atomic_inc_return(&next_vm);
 	/* An ioctl that sees it sees all of it. */
 	smp_store_release(&kvm->arch.vbh, v);
 	static_branch_inc(&kvm_vbh_key);
 	return 0;
+
+cleanup:
+	cleanup_srcu_struct(&v->writers);
+free:
+	kfree(v);
+	return err;
 }
 
 /* It is its VM's no longer, and nobody looks at it. */
@@ -60,6 +68,7 @@ static void discard(struct kvm_vbh *v)
 	vbh_pages_free(v);
 	kvfree(v->table);
 	vbh_log_close(v);
+	cleanup_srcu_struct(&v->writers);
 	kfree(v);
 	static_branch_dec(&kvm_vbh_key);
 }
@@ -107,6 +116,14 @@ int kvm_vbh_enable_cap(struct kvm *kvm, u64 flags)
 		discard(gone);
 	}
 	return err;
+}
+
+static bool has_xen(struct kvm_vcpu *vcpu)
+{
+	return kvm_xen_msr_enabled(vcpu->kvm) || vcpu->kvm->arch.xen.shinfo_cache.active ||
+	       vcpu->arch.xen.vcpu_info_cache.active ||
+	       vcpu->arch.xen.vcpu_time_info_cache.active ||
+	       vcpu->arch.xen.runstate_cache.active;
 }
 
 /* One that is not the boot processor is on its way up until it is seen to run. */
@@ -158,23 +175,18 @@ void vbh_request_all(struct kvm_vbh *v)
 	kvm_make_all_cpus_request(v->kvm, KVM_REQ_VBH);
 }
 
-static bool uses_nested(struct kvm_vcpu *vcpu)
-{
-	return is_guest_mode(vcpu) || (vcpu->arch.efer & EFER_SVME) ||
-	       (vcpu->arch.cr4 & X86_CR4_VMXE);
-}
-
 /*
  * A hypervisor within the guest could run code that no pin reaches, and on its
- * way back load state that was never checked.
+ * way back load state that was never checked. So could who is in SMM already; and
+ * Xen's pages are written in a mapping of KVM's own, where nobody is asked.
  */
-bool vbh_nested_in_use(struct kvm *kvm)
+bool vbh_in_the_way(struct kvm *kvm)
 {
 	struct kvm_vcpu *vcpu;
 	unsigned long i;
 
 	kvm_for_each_vcpu(i, vcpu, kvm) {
-		if (uses_nested(vcpu))
+		if (vbh_has_nested(vcpu) || is_smm(vcpu) || has_xen(vcpu))
 			return true;
 	}
 	return false;
@@ -190,7 +202,7 @@ static void end_nested(struct kvm_vcpu *vcpu)
 	struct vbh_vcpu *core = &vcpu->arch.vbh->core;
 	bool inside = is_guest_mode(vcpu);
 
-	if (!uses_nested(vcpu))
+	if (!vbh_has_nested(vcpu))
 		return;
 	kvm_x86_ops.nested_ops->leave_nested(vcpu);
 	if (vcpu->arch.efer & EFER_SVME) {
@@ -239,6 +251,14 @@ static void begin(struct kvm_vbh *v, struct kvm_vcpu *self)
 
 void vbh_begun_set(struct kvm_vbh *v)
 {
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+
+	/* User space may have taken one out of SMM by another way than RSM. */
+	kvm_for_each_vcpu(i, vcpu, v->kvm) {
+		if (!is_smm(vcpu))
+			vcpu->arch.vbh->smm.in = false;
+	}
 	vbh_log_running(1);
 	/* Who sees it sees all that is written above; pairs with vbh_begin(). */
 	smp_store_release(&v->begun, true);
@@ -264,7 +284,7 @@ int vbh_begin(struct kvm_vcpu *vcpu, u32 *clears)
 	*clears = v->clears;
 	err = vbh_table_alloc(v);
 	if (!err && !v->begun) {
-		if (vbh_nested_in_use(vcpu->kvm))
+		if (vbh_in_the_way(vcpu->kvm))
 			err = -EBUSY;
 		else
 			begin(v, vcpu);
@@ -319,6 +339,8 @@ int vbh_stop(struct kvm_vbh *v)
 void kvm_vbh_shutdown(struct kvm_vcpu *vcpu)
 {
 	WRITE_ONCE(vcpu->kvm->arch.vbh->shut_down, true);
+	/* RSM may be what failed. */
+	vcpu->arch.vbh->smm.in = false;
 }
 EXPORT_SYMBOL_GPL(kvm_vbh_shutdown);
 
@@ -380,6 +402,8 @@ bool kvm_vbh_request(struct kvm_vcpu *vcpu)
 		end_nested(vcpu);
 		if (xchg(&vv->init_refused, false))
 			vbh_judge_init(vcpu);
+		if (xchg(&vv->smi_refused, false))
+			vbh_tell_smi(vcpu);
 		vcpu_sync(&vv->core);
 		generation = vv->core.pins.generation;
 		vv->flushes++;

@@ -2,8 +2,8 @@
 /*
  * Processor state: each of KVM's hooks is turned into the core's question, and
  * its verdict into what KVM does. Nothing is decided here but what only KVM
- * knows: that a guest in SMM is firmware, and that a protected guest has neither
- * SVM nor VMX.
+ * knows: that a guest in SMM is firmware, where its code is not the guest's own
+ * memory; and that a protected guest has neither SVM nor VMX, in SMM or out of it.
  */
 #include "body.h"
 #include "../cpuid.h"
@@ -17,7 +17,7 @@ static struct kvm_vbh_vcpu *to_vv(struct kvm_vcpu *vcpu)
 	return vcpu->arch.vbh;
 }
 
-/* Is there a guest to ask about, and does the guest itself run? */
+/* Is there a guest to ask about, and does the guest itself run, with its CRs and tables? */
 static bool watched(struct kvm_vcpu *vcpu)
 {
 	return vbh_begun(vcpu->kvm) && !to_vv(vcpu)->smm.in;
@@ -66,13 +66,15 @@ int kvm_vbh_set_cr(struct kvm_vcpu *vcpu, int nr, unsigned long old, unsigned lo
 {
 	struct kvm_vbh_vcpu *vv = to_vv(vcpu);
 
-	if (!watched(vcpu))
+	if (!vbh_begun(vcpu->kvm))
 		return 0;
 	vv->exits[VBH_EXIT_CR_WRITE]++;
 	if (nr == 4 && (*value & ~old & X86_CR4_VMXE)) {
 		core_virt_insn(&vv->core, VIRT_CR4, *value);
 		return 1;
 	}
+	if (!watched(vcpu))
+		return 0;
 	if (!raise_floor(vcpu, nr, value))
 		return 1;
 	return core_cr_write(&vv->core, nr, old, *value) != VBH_ALLOW;
@@ -82,12 +84,14 @@ int kvm_vbh_set_efer(struct kvm_vcpu *vcpu, u64 *value)
 {
 	struct kvm_vbh_vcpu *vv = to_vv(vcpu);
 
-	if (!watched(vcpu))
+	if (!vbh_begun(vcpu->kvm))
 		return 0;
 	if (*value & EFER_SVME) {
 		core_virt_insn(&vv->core, MSR_EFER, *value);
 		return 1;
 	}
+	if (!watched(vcpu))
+		return 0;
 	return core_msr_write(&vv->core, MSR_EFER, vcpu->arch.efer, *value) != VBH_ALLOW;
 }
 
@@ -130,13 +134,14 @@ static u64 as_kept(struct kvm_vcpu *vcpu, u32 msr, u64 value)
 	return value;
 }
 
+/* In SMM as well, for RSM does not load them: what a handler leaves there stays. */
 int kvm_vbh_set_msr(struct kvm_vcpu *vcpu, u32 msr, u64 value)
 {
 	struct kvm_vbh_vcpu *vv = to_vv(vcpu);
 	struct kvm_vbh *v = vcpu->kvm->arch.vbh;
 	u64 old;
 
-	if (!watched(vcpu))
+	if (!vbh_begun(vcpu->kvm))
 		return 0;
 	vv->exits[VBH_EXIT_MSR_WRITE]++;
 	/* Linux switches SVM off on its way down, whether or not it was on. */
@@ -191,26 +196,49 @@ bool kvm_vbh_may_load_dt(struct kvm_vcpu *vcpu, int dt, u64 value)
 
 void kvm_vbh_virt_insn(struct kvm_vcpu *vcpu)
 {
-	if (!watched(vcpu))
+	if (!vbh_begun(vcpu->kvm))
 		return;
 	to_vv(vcpu)->exits[VBH_EXIT_VIRT_INSN]++;
 	core_virt_insn(&to_vv(vcpu)->core, 0, 0);
 }
 EXPORT_SYMBOL_GPL(kvm_vbh_virt_insn);
 
-void kvm_vbh_enter_smm(struct kvm_vcpu *vcpu)
+bool vbh_has_nested(struct kvm_vcpu *vcpu)
+{
+	return is_guest_mode(vcpu) || (vcpu->arch.efer & EFER_SVME) ||
+	       (vcpu->arch.cr4 & X86_CR4_VMXE);
+}
+
+/*
+ * Is this page of SMRAM not the guest's own memory as well? User space shows SMM
+ * memory of its own where firmware has asked the chipset for that.
+ */
+static bool is_hidden(struct kvm *kvm, gpa_t gpa)
+{
+	gfn_t gfn = gpa_to_gfn(gpa);
+	unsigned long hva = gfn_to_hva_memslot(__gfn_to_memslot(__kvm_memslots(kvm, 1), gfn), gfn);
+
+	return !kvm_is_error_hva(hva) && hva != gfn_to_hva(kvm, gfn);
+}
+
+bool kvm_vbh_enter_smm(struct kvm_vcpu *vcpu)
 {
 	struct vbh_smm *smm = &to_vv(vcpu)->smm;
 	int i;
 
-	if (!vbh_begun(vcpu->kvm))
-		return;
+	/* Where the handler starts, and what RSM loads. */
+	if (vbh_begun(vcpu->kvm) && !(is_hidden(vcpu->kvm, vcpu->arch.smbase + 0x8000) &&
+				      is_hidden(vcpu->kvm, vcpu->arch.smbase + 0xfe00))) {
+		vbh_tell_smi(vcpu);
+		return false;
+	}
 	smm->cr0 = kvm_read_cr0(vcpu);
 	smm->cr4 = kvm_read_cr4(vcpu);
 	smm->efer = vcpu->arch.efer;
 	for (i = 0; i < VBH_NR_DTR; i++)
 		smm->dt[i] = vbh_dt(vcpu, i);
 	smm->in = true;
+	return true;
 }
 
 /*
@@ -221,14 +249,14 @@ bool kvm_vbh_left_smm(struct kvm_vcpu *vcpu)
 {
 	struct kvm_vbh_vcpu *vv = to_vv(vcpu);
 	const struct vbh_smm *smm = &vv->smm;
-	bool ok;
+	bool ok, was_in = smm->in;
 	int i;
 
-	if (!smm->in)
-		return true;
 	vv->smm.in = false;
 	if (!vbh_begun(vcpu->kvm))
 		return true;
+	if (!was_in || vbh_has_nested(vcpu))
+		return false;
 	ok = core_cr_write(&vv->core, 0, smm->cr0, kvm_read_cr0(vcpu)) == VBH_ALLOW &&
 	     core_cr_write(&vv->core, 4, smm->cr4, kvm_read_cr4(vcpu)) == VBH_ALLOW &&
 	     core_msr_write(&vv->core, MSR_EFER, smm->efer, vcpu->arch.efer) == VBH_ALLOW;
@@ -268,6 +296,32 @@ static struct kvm_vcpu *receiver(struct kvm_vcpu *from, const struct kvm_lapic_i
 	return irq->dest_id == everybody ? NULL : find_apic(from, irq);
 }
 
+/* Refused, by whichever way it came. To the core it is a start that nobody may make. */
+void vbh_tell_smi(struct kvm_vcpu *vcpu)
+{
+	to_vv(vcpu)->exits[VBH_EXIT_INIT]++;
+	core_init(&to_vv(vcpu)->core, NULL, vcpu->vcpu_id);
+}
+
+/* Firmware calls the other CPUs by an SMI, each by its ID. Nobody else does. */
+static bool send_smi(struct kvm_vcpu *vcpu, const struct kvm_lapic_irq *irq)
+{
+	struct kvm_vcpu *to;
+	u32 id;
+
+	if (!vbh_begun(vcpu->kvm))
+		return false;
+	to_vv(vcpu)->exits[VBH_EXIT_APIC]++;
+	to = receiver(vcpu, irq, &id);
+	if (watched(vcpu)) {
+		core_init(&to_vv(vcpu)->core, NULL, id);
+	} else if (to) {
+		kvm_make_request(KVM_REQ_SMI, to);
+		kvm_vcpu_kick(to);
+	}
+	return true;
+}
+
 bool kvm_vbh_send_ipi(struct kvm_vcpu *vcpu, struct kvm_lapic_irq *irq)
 {
 	struct kvm_vbh *v = vcpu->kvm->arch.vbh;
@@ -277,6 +331,8 @@ bool kvm_vbh_send_ipi(struct kvm_vcpu *vcpu, struct kvm_lapic_irq *irq)
 	enum vbh_verdict verdict;
 	u32 id;
 
+	if (irq->delivery_mode == APIC_DM_SMI)
+		return send_smi(vcpu, irq);
 	if (!init && irq->delivery_mode != APIC_DM_STARTUP)
 		return false;
 	if (!watched(vcpu)) {
@@ -306,12 +362,13 @@ bool kvm_vbh_pv_ipi(struct kvm_vcpu *vcpu, u64 icr)
 	struct vbh_vcpu *core = &to_vv(vcpu)->core;
 	u32 mode = icr & APIC_MODE_MASK;
 
-	if ((mode != APIC_DM_INIT && mode != APIC_DM_STARTUP) || !watched(vcpu))
+	if ((mode != APIC_DM_INIT && mode != APIC_DM_STARTUP && mode != APIC_DM_SMI) ||
+	    !watched(vcpu))
 		return false;
-	if (mode == APIC_DM_INIT)
-		core_init(core, NULL, ~0u);
-	else
+	if (mode == APIC_DM_STARTUP)
 		core_sipi(core, NULL, ~0u, icr & APIC_VECTOR_MASK);
+	else
+		core_init(core, NULL, ~0u);
 	return true;
 }
 
@@ -335,6 +392,16 @@ bool kvm_vbh_may_start(struct kvm_vcpu *vcpu, bool init, u8 vector)
 		kvm_make_request(KVM_REQ_VBH, vcpu);
 		kvm_vcpu_kick(vcpu);
 	}
+	return false;
+}
+
+bool kvm_vbh_may_smi(struct kvm_vcpu *vcpu)
+{
+	if (!vbh_begun(vcpu->kvm))
+		return true;
+	WRITE_ONCE(to_vv(vcpu)->smi_refused, true);
+	kvm_make_request(KVM_REQ_VBH, vcpu);
+	kvm_vcpu_kick(vcpu);
 	return false;
 }
 

@@ -10,6 +10,7 @@
 #include "../mmu.h"
 #include "../x86.h"
 #include "../kvm_emulate.h"
+#include "../mmu/mmu_internal.h"
 #include "../mmu/spte.h"
 #include "core/errno.h"
 
@@ -69,6 +70,9 @@ int kvm_vbh_max_level(struct kvm *kvm, gfn_t gfn, int max_level)
 	if (view) {
 		span = span_at(view, gfn_to_gpa(gfn));
 		end = view->span + view->nr;
+		/* KVM may split a large page, and then takes it for one that may be executed. */
+		if (!(span->rights & VBH_X) && is_nx_huge_page_enabled(kvm))
+			max_level = PG_LEVEL_4K;
 		for (; max_level > PG_LEVEL_4K; max_level--) {
 			gfn_t size = KVM_PAGES_PER_HPAGE(max_level);
 			gfn_t base = gfn & ~(size - 1);
@@ -82,12 +86,33 @@ int kvm_vbh_max_level(struct kvm *kvm, gfn_t gfn, int max_level)
 	return max_level;
 }
 
-/* Not only for vCPUs: before there are any, it may be taken away at any time. */
-bool kvm_arch_may_write_gfn(struct kvm *kvm, gfn_t gfn)
-{
-	const struct kvm_vbh *v = kvm_vbh_on(kvm) ? READ_ONCE(kvm->arch.vbh) : NULL;
+#define UNASKED		2	/* no index that SRCU gives */
 
-	return !v || rights_at(v, gfn_to_gpa(gfn)) & VBH_W;
+/*
+ * In any context but an NMI's. Before there are vCPUs nobody can have asked for
+ * anything, and VBH may come and go; after that it stays.
+ */
+int kvm_arch_write_gfn_begin(struct kvm *kvm, gfn_t gfn)
+{
+	struct kvm_vbh *v;
+	int idx;
+
+	if (!kvm_vbh_on(kvm) || !smp_load_acquire(&kvm->created_vcpus))
+		return UNASKED;
+	v = READ_ONCE(kvm->arch.vbh);
+	if (!v)
+		return UNASKED;
+	idx = srcu_read_lock(&v->writers);
+	if (rights_at(v, gfn_to_gpa(gfn)) & VBH_W)
+		return idx;
+	srcu_read_unlock(&v->writers, idx);
+	return -EPERM;
+}
+
+void kvm_arch_write_gfn_end(struct kvm *kvm, int idx)
+{
+	if (idx != UNASKED)
+		srcu_read_unlock(&kvm->arch.vbh->writers, idx);
 }
 
 static struct vbh_view *view_alloc(u32 spans)
@@ -202,6 +227,8 @@ void host_flush(struct vbh_guest *guest)
 		flatten(guest, v->spare);
 		publish(v, guest->regions.nr ? shrunk(v) : NULL);
 		kvm_zap_gfn_range(v->kvm, gpa_to_gfn(v->dirty_start), gpa_to_gfn(v->dirty_end));
+		/* Nor does KVM write any more what it asked for by the old one. */
+		synchronize_srcu_expedited(&v->writers);
 		v->dirty_start = 0;
 		v->dirty_end = 0;
 	}
@@ -293,12 +320,12 @@ bool kvm_vbh_page_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u64 error_code)
 }
 
 /* What the emulator does is never carried out for a rule "log": it is told as denied. */
-bool kvm_vbh_may_access(struct kvm_vcpu *vcpu, gva_t gva, gpa_t gpa, bool write,
+bool kvm_vbh_may_access(struct kvm_vcpu *vcpu, gva_t gva, gpa_t gpa, u64 error_code,
 			struct x86_exception *exception)
 {
 	struct vbh_access a = {
 		.gpa = gpa, .gla = gva, .gla_valid = true, .walk = true,
-		.want = write ? VBH_W : VBH_R,
+		.want = wanted(vcpu, error_code),
 	};
 
 	if (rights_at(vcpu->kvm->arch.vbh, gpa) & a.want)

@@ -548,7 +548,7 @@ int vbh_state_set(struct kvm_vbh *v, const struct kvm_vbh_state __user *user)
 	r.left = s.len;
 	mutex_lock(&v->lock);
 	if (v->begun || !atomic_read(&v->kvm->online_vcpus) || in_smm(v) ||
-	    vbh_nested_in_use(v->kvm))
+	    vbh_in_the_way(v->kvm))
 		err = -EBUSY;
 	else
 		err = vbh_table_alloc(v);

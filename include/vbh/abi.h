@@ -447,7 +447,7 @@ enum vbh_kind {
 	VBH_KIND_DTR,		/* detail: enum vbh_dtr */
 	VBH_KIND_VIRT_INSN,	/* VMX or SVM instruction, or an MSR of theirs (detail) */
 	VBH_KIND_HYPERCALL,	/* refused; detail: number - VBH_HC_BASE or ~0; new: -errno */
-	VBH_KIND_INIT,		/* INIT or SIPI to a CPU that had not parked; detail: target */
+	VBH_KIND_INIT,		/* INIT or SIPI to a CPU that had not parked, SMI; detail: target */
 	VBH_KIND_KEY,		/* wrong key, or too soon */
 	VBH_KIND_INTERNAL,	/* the hypervisor could not do what it should; detail says */
 	VBH_KIND_MODULE,	/* a module after the seal; detail: enum vbh_module_why */

@@ -5,13 +5,18 @@
  * exits to user space. Each claim first shows that the same works without VBH,
  * where there is such a thing.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <sha2.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/time.h>
 #include <unistd.h>
 #include "vm.h"
 
@@ -19,12 +24,17 @@
 #define MSR_SFMASK		0xc0000084u
 #define MSR_KVM_WALL_CLOCK	0x4b564d00u
 #define MSR_KVM_SYSTEM_TIME	0x4b564d01u
+#define MSR_KVM_STEAL_TIME	0x4b564d03u
+#define MSR_HV_VP_ASSIST	0x40000073u
 #define CR0_WP			(1ull << 16)
 #define CR4_FSGSBASE		(1ull << 16)
+#define CR4_VMXE		(1ull << 13)
+#define EFER_SVME		(1ull << 12)
 #define R			VBH_R
 #define RX			(VBH_R | VBH_X | VBH_XU)
 
 static const uint64_t page = AT_FREE + 4 * PAGE;
+static const uint8_t zero[64];
 
 static bool has_leaf(struct vcpu *vcpu)
 {
@@ -190,73 +200,225 @@ static void addresses(void)
 	vm_free(vm);
 }
 
-#define SMBASE		0x30000
-#define SMM_CODE	(SMBASE + 0x8000)
-#define SMM_CR0		(SMBASE + 0xff58)	/* in the save area of a 64-bit processor */
+/* In SMRAM: the handler, and what RSM loads on a 64-bit processor. */
+enum { SMM_CODE = 0x8000, SAVE_EFER = 0xfed0, SAVE_CR4 = 0xff48, SAVE_CR0 = 0xff58 };
 
-/* Into the handler of an SMI, which halts once. */
-static void smi_begin(struct vcpu *vcpu)
+static uint8_t *smram(struct vm *vm)
 {
-	uint64_t ignored;
-
-	memcpy(vcpu->vm->mem + SMM_CODE, "\xf4\x0f\xaa", 3);	/* hlt, rsm */
-	if (ioctl(vcpu->fd, KVM_SMI))
-		die("KVM_SMI");
-	vcpu_load(vcpu, page, &ignored);
+	return vm->smram ? vm->smram : vm->mem + SMBASE;
 }
 
-/* Out of it; the bits are cleared in the CR0 that RSM finds. */
-static enum end smi_end(struct vcpu *vcpu, uint64_t clear)
+static bool in_smm(struct vcpu *vcpu)
 {
-	uint64_t *cr0 = (uint64_t *)(vcpu->vm->mem + SMM_CR0);
+	struct kvm_vcpu_events ev;
 
-	if (!*cr0)
-		die("an SMI did not save CR0");
-	*cr0 &= ~clear;
+	if (ioctl(vcpu->fd, KVM_GET_VCPU_EVENTS, &ev))
+		die("KVM_GET_VCPU_EVENTS");
+	return ev.smi.smm;
+}
+
+/* An SMI, whose handler is a few bytes and a HLT before RSM. */
+static enum end smi_with(struct vcpu *vcpu, const char *code, size_t len, struct regs *r)
+{
+	uint8_t *handler = smram(vcpu->vm) + SMM_CODE;
+
+	memcpy(handler, code, len);
+	memcpy(handler + len, "\xf4\x0f\xaa", 3);	/* hlt, rsm */
+	if (ioctl(vcpu->fd, KVM_SMI))
+		die("KVM_SMI");
+	return vcpu_do(vcpu, CODE_CPUID, r);
+}
+
+/* An SMI, and RSM with some bits other than they were. */
+static enum end smi(struct vcpu *vcpu, uint32_t where, uint64_t flip)
+{
+	uint64_t *saved = (uint64_t *)(smram(vcpu->vm) + where);
+	struct regs r = { 0 };
+
+	smi_with(vcpu, "", 0, &r);
+	if (!in_smm(vcpu))
+		die("an SMI was not taken");
+	*saved ^= flip;
 	return vcpu_continue(vcpu);
 }
 
-static enum end smi(struct vcpu *vcpu, uint64_t clear)
+static struct kvm_sregs sregs(struct vcpu *vcpu)
 {
-	smi_begin(vcpu);
-	return smi_end(vcpu, clear);
+	struct kvm_sregs s;
+
+	if (ioctl(vcpu->fd, KVM_GET_SREGS, &s))
+		die("KVM_GET_SREGS");
+	return s;
 }
 
+static bool can_nest(struct vcpu *vcpu)
+{
+	return is_amd() ? sregs(vcpu).efer & EFER_SVME : sregs(vcpu).cr4 & CR4_VMXE;
+}
+
+static enum end smi_nest(struct vcpu *vcpu)
+{
+	return is_amd() ? smi(vcpu, SAVE_EFER, EFER_SVME) : smi(vcpu, SAVE_CR4, CR4_VMXE);
+}
+
+static uint64_t get_msr(struct vcpu *vcpu, uint32_t index)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} m = { .head.nmsrs = 1, .entry.index = index };
+
+	if (ioctl(vcpu->fd, KVM_GET_MSRS, &m) != 1)
+		die("KVM_GET_MSRS 0x%x", index);
+	return m.entry.data;
+}
+
+/* SMRAM is the guest's own memory, as on a machine whose firmware has no SMM. */
+static void smm_open(void)
+{
+	struct vm *vm = vm_new(KVM_X86_VBH_ENABLE, 1);
+	struct vcpu *a = vm->vcpu;
+	struct regs r = { .rax = VBH_HC_STATUS, .rbx = AT_BUFFER, .rcx = sizeof(struct vbh_status) };
+	struct vbh_status s;
+
+	check(smi(a, SAVE_CR0, CR0_WP) == END_OK && !(sregs(a).cr0 & CR0_WP),
+	      "who writes to SMRAM can have CR0.WP cleared by RSM");
+	vcpu_long_mode(a);
+	check(smi_nest(a) == END_OK && can_nest(a), "and SVM or VMX switched on");
+	vcpu_long_mode(a);
+	smi_with(a, is_amd() ? "\x0f\x01\xd9" : "\x0f\x01\xc1", 3, &r);
+	check((int32_t)r.rax == -EBUSY, "VBH does not begin while a vCPU is in SMM");
+	check(vcpu_continue(a) == END_OK && !pin_add(a, VBH_PIN_CR0, 0, CR0_WP, VBH_RULE_DENY),
+	      "but after it");
+	check(smi_with(a, "", 0, &r) == END_OK && !in_smm(a) && sregs(a).cr0 & CR0_WP,
+	      "then an SMI is not taken whose handler the guest could have written");
+	if (in_smm(a))
+		vcpu_continue(a);
+	check(!status(a, &s) && s.violations == 1, "and counted");
+	vm_free(vm);
+}
+
+/* from has SMRAM of its own, and has begun. */
 static void smm_states(struct vm *from)
 {
 	struct vm *to = vm_new(KVM_X86_VBH_ENABLE, 1);
 	struct kvm_vbh_state s = { 0 };
+	struct regs r = { 0 };
 	void *block;
 
-	smi_begin(from->vcpu);
+	smi_with(from->vcpu, "", 0, &r);
 	check(ioctl(from->fd, KVM_VBH_GET_STATE, &s) && errno == EBUSY,
 	      "within the handler there is no state to be had");
-	check(smi_end(from->vcpu, 0) == END_OK && (block = vm_save(from, &s)),
+	check(vcpu_continue(from->vcpu) == END_OK && (block = vm_save(from, &s)),
 	      "but behind it");
-	smi_begin(to->vcpu);
+	smi_with(to->vcpu, "", 0, &r);
 	check(ioctl(to->fd, KVM_VBH_SET_STATE, &s) && errno == EBUSY,
 	      "nor can one be given to a VM in it");
-	check(smi_end(to->vcpu, 0) == END_OK && !ioctl(to->fd, KVM_VBH_SET_STATE, &s),
+	check(vcpu_continue(to->vcpu) == END_OK && !ioctl(to->fd, KVM_VBH_SET_STATE, &s),
 	      "before it is out of it");
 	free(block);
 	vm_free(to);
 }
 
+/* It has memory of its own, which is the attacker's all the same. */
 static void smm(void)
 {
 	struct vm *vm = vm_new(KVM_X86_VBH_ENABLE, 1);
 	struct vcpu *a = vm->vcpu;
+	struct regs r = { .rcx = MSR_LSTAR, .rax = 0x1000 };
+
+	vm_smram(vm);
+	vcpu_do(a, CODE_WRMSR, &r);
+	r.rax = 0x2000;
+	check(smi_with(a, "\x0f\x30", 2, &r) == END_OK && get_msr(a, MSR_LSTAR) == 0x2000,
+	      "an SMI's handler can change LSTAR");
+	vcpu_continue(a);
+	pin_add(a, VBH_PIN_CR0, 0, CR0_WP, VBH_RULE_DENY);
+	pin_add(a, VBH_PIN_MSR, MSR_LSTAR, ~0ull, VBH_RULE_DENY);
+	region_add(a, page + PAGE, PAGE, RX, 0);
+	check(smi(a, SAVE_CR0, 0) == END_OK && sregs(a).cr0 & CR0_WP,
+	      "an SMI comes and goes while CR0.WP and LSTAR are pinned");
+	smm_states(vm);
+	check(smi(a, SAVE_CR0, CR0_WP) == END_SHUTDOWN, "but not with CR0.WP cleared");
+	vcpu_long_mode(a);
+	check(smi_nest(a) == END_SHUTDOWN, "nor with SVM or VMX switched on");
+	vcpu_long_mode(a);
+	r.rax = 0x80040033ull;
+	check(vcpu_do(a, CODE_CR0, &r) == END_GP, "and who lives on after it is as pinned");
+	r.rcx = MSR_LSTAR;
+	r.rax = 0x3000;
+	check(smi_with(a, "\x0f\x30", 2, &r) == END_SHUTDOWN && get_msr(a, MSR_LSTAR) != 0x3000,
+	      "LSTAR is pinned in SMM too");
+	vm_free(vm);
+}
+
+enum { PORT_GUEST = 0x80, PORT_SMM = 0x81 };
+
+/* With an APIC in KVM, HLT waits: code ends in OUT. Which OUT came? */
+static int out_of(struct vcpu *vcpu, const char *code, size_t len, struct regs *r)
+{
+	/* KVM skips the last OUT when it goes on, unless RIP has moved: hence a NOP. */
+	vcpu->vm->mem[page] = 0x90;
+	memcpy(vcpu->vm->mem + page + 1, code, len);
+	memcpy(vcpu->vm->mem + page + 1 + len, "\xe6\x80", 2);
+	memcpy(smram(vcpu->vm) + SMM_CODE, "\xe6\x81\x0f\xaa", 4);	/* out, rsm */
+	vcpu_at(vcpu, page, r);
+	if (vcpu->run->exit_reason != KVM_EXIT_IO)
+		return -1;
+	return vcpu->run->io.port;
+}
+
+static int out_of_call(struct vcpu *vcpu, struct vbh_status *s)
+{
+	struct regs r = { .rax = VBH_HC_STATUS, .rbx = AT_BUFFER, .rcx = sizeof(*s) };
+	int port = out_of(vcpu, is_amd() ? "\x0f\x01\xd9" : "\x0f\x01\xc1", 3, &r);
+
+	memcpy(s, vcpu->vm->mem + AT_BUFFER, sizeof(*s));
+	return port;
+}
+
+static struct vm *vm_with_apic(void)
+{
+	struct vm *vm = vm_new(KVM_X86_VBH_ENABLE, 0);
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_SPLIT_IRQCHIP, .args = { 24 } };
 	struct kvm_sregs s;
 
-	check(smi(a, CR0_WP) == END_OK && !ioctl(a->fd, KVM_GET_SREGS, &s) && !(s.cr0 & CR0_WP),
-	      "who writes to SMRAM can have CR0.WP cleared by RSM");
-	vcpu_long_mode(a);
-	pin_add(a, VBH_PIN_CR0, 0, CR0_WP, VBH_RULE_DENY);
-	region_add(a, page + PAGE, PAGE, RX, 0);
-	check(smi(a, 0) == END_OK && !ioctl(a->fd, KVM_GET_SREGS, &s) && (s.cr0 & CR0_WP),
-	      "an SMI comes and goes while it is pinned");
-	smm_states(vm);
-	check(smi(a, CR0_WP) == END_SHUTDOWN, "but not with it cleared");
+	if (ioctl(vm->fd, KVM_ENABLE_CAP, &cap))
+		die("KVM_CAP_SPLIT_IRQCHIP");
+	vm_smram(vm);
+	vm_add_vcpu(vm);
+	s = sregs(vm->vcpu);
+	s.apic_base |= 0xc00;		/* x2APIC */
+	if (ioctl(vm->vcpu->fd, KVM_SET_SREGS, &s))
+		die("x2APIC");
+	return vm;
+}
+
+#define APIC_SMI	0x200u
+
+static void sent_smi(void)
+{
+	struct vm *vm = vm_with_apic();
+	struct vcpu *a = vm->vcpu;
+	struct regs icr = { .rcx = 0x830, .rax = APIC_SMI };
+	struct kvm_msi msi = { .address_lo = 0xfee00000, .data = APIC_SMI };
+	struct vbh_status s;
+
+	check(out_of(a, "\x0f\x30", 2, &icr) == PORT_SMM, "a guest can send itself an SMI");
+	vcpu_continue(a);
+	ioctl(vm->fd, KVM_SIGNAL_MSI, &msi);
+	check(out_of(a, "", 0, &icr) == PORT_SMM, "and a device by MSI");
+	vcpu_continue(a);
+	check(out_of_call(a, &s) == PORT_GUEST && !s.violations, "it begins");
+	icr.rcx = 0x830;
+	icr.rax = APIC_SMI;
+	check(out_of(a, "\x0f\x30", 2, &icr) == PORT_GUEST, "then it can't");
+	ioctl(vm->fd, KVM_SIGNAL_MSI, &msi);
+	check(out_of(a, "", 0, &icr) == PORT_GUEST, "nor by MSI");
+	check(out_of_call(a, &s) == PORT_GUEST && s.violations == 2, "and both are counted");
+	if (ioctl(a->fd, KVM_SMI))
+		die("KVM_SMI");
+	check(out_of(a, "", 0, &icr) == PORT_SMM, "user space still sends one");
 	vm_free(vm);
 }
 
@@ -266,7 +428,6 @@ static void kvms_writes(void)
 	struct vm *vm = vm_new(KVM_X86_VBH_ENABLE, 1);
 	struct vcpu *a = vm->vcpu;
 	struct regs r = { .rcx = MSR_KVM_WALL_CLOCK, .rax = page };
-	static const uint8_t zero[64];
 
 	vcpu_do(a, CODE_WRMSR, &r);
 	check(memcmp(vm->mem + page, zero, 16), "KVM writes the wall clock where a guest says");
@@ -279,6 +440,193 @@ static void kvms_writes(void)
 	memset(vm->mem + page + PAGE, 0, PAGE);
 	vcpu_do(a, CODE_WRMSR, &r);
 	check(!memcmp(vm->mem + page + PAGE, zero, 64), "nor the clock there");
+	vm_free(vm);
+}
+
+/* Until the host's own timer makes it exit. */
+static void spin(struct vcpu *vcpu)
+{
+	const struct itimerval soon = { .it_value.tv_usec = 20000 };
+	struct kvm_regs r = { .rip = AT_CODE + 16 * CODE_LOOP, .rflags = 2 };
+
+	ioctl(vcpu->fd, KVM_SET_REGS, &r);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	if (!ioctl(vcpu->fd, KVM_RUN, 0) || errno != EINTR)
+		die("a vCPU that spins");
+}
+
+static void no_op(int sig)
+{
+	(void)sig;
+}
+
+struct rival {
+	volatile uint8_t *flag;
+	volatile bool stop, seen;
+};
+
+/* On the vCPU's processor: while this runs, the vCPU does not. */
+static void *rival(void *arg)
+{
+	struct rival *r = arg;
+
+	while (!r->stop)
+		if (*r->flag)
+			r->seen = true;
+	return NULL;
+}
+
+/* Is the vCPU seen to be preempted, in its page? */
+static bool is_told(struct vcpu *vcpu)
+{
+	struct rival r = { .flag = vcpu->vm->mem + page + 16 };
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, rival, &r))
+		die("a thread");
+	for (int i = 0; i < 50 && !r.seen; i++)
+		spin(vcpu);
+	r.stop = true;
+	pthread_join(thread, NULL);
+	return r.seen;
+}
+
+static void preempted(void)
+{
+	struct vm *vm = vm_new(KVM_X86_VBH_ENABLE, 1);
+	struct vcpu *a = vm->vcpu;
+	struct regs r = { .rcx = MSR_KVM_STEAL_TIME, .rax = page | 1 };
+	const struct sigaction sa = { .sa_handler = no_op };
+	cpu_set_t one, all;
+
+	sched_getaffinity(0, sizeof(all), &all);
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	sched_setaffinity(0, sizeof(one), &one);
+	sigaction(SIGALRM, &sa, NULL);
+	memset(vm->mem + page, 0, 64);
+	vcpu_do(a, CODE_WRMSR, &r);
+	check(is_told(a), "KVM says in a guest's page that its vCPU does not run");
+	region_add(a, page, PAGE, R, 1);
+	memset(vm->mem + page, 0, 64);
+	check(!is_told(a) && !memcmp(vm->mem + page, zero, 64),
+	      "but not in one that may not be written");
+	sched_setaffinity(0, sizeof(all), &all);
+	vm_free(vm);
+}
+
+static void hyperv(void)
+{
+	struct vm *vm = vm_new(KVM_X86_VBH_ENABLE, 1);
+	struct kvm_cpuid2 *c = calloc(1, sizeof(*c) + 256 * sizeof(c->entries[0]));
+	struct regs r = { .rcx = MSR_HV_VP_ASSIST, .rax = page | 1 };
+	uint32_t *word = (uint32_t *)(vm->mem + page);
+
+	c->nent = 256;
+	if (ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, c))
+		die("CPUID");
+	for (uint32_t i = 0; i < c->nent; i++)
+		if (c->entries[i].function == 0x40000001)
+			c->entries[i].eax = 0x31237648;		/* Hv#1 */
+	if (ioctl(vm->vcpu->fd, KVM_SET_CPUID2, c))
+		die("KVM_SET_CPUID2 with Hyper-V");
+	free(c);
+	*word = ~0u;
+	check(!vcpu_do(vm->vcpu, CODE_WRMSR, &r) && !*word, "KVM clears Hyper-V's assist page");
+	r.rax = 0;
+	vcpu_do(vm->vcpu, CODE_WRMSR, &r);
+	*word = ~0u;
+	region_add(vm->vcpu, page, PAGE, R, 1);
+	r.rcx = MSR_HV_VP_ASSIST;
+	r.rax = page | 1;
+	check(vcpu_do(vm->vcpu, CODE_WRMSR, &r) == END_GP && *word == ~0u,
+	      "but not where the guest may not write");
+	vm_free(vm);
+}
+
+/*
+ * Its walk of the guest's tables: a page that says "large page at 8 MiB" stands for
+ * what an attacker finds in text, and is named as the table of addresses from 1 GiB on.
+ */
+static void walk(void)
+{
+	struct vm *vm = vm_new(KVM_X86_VBH_ENABLE, 1);
+	struct vcpu *a = vm->vcpu;
+	uint64_t *pdpt = (uint64_t *)(vm->mem + AT_PML4 + PAGE), *text = (uint64_t *)(vm->mem + page);
+	const struct regs ins = { .rdi = 1 << 30, .rdx = 0x3f8 };
+	struct regs r = ins;
+
+	pdpt[1] = page | 3;
+	*text = 8 << 20 | 0x83;
+	vcpu_do(a, CODE_INS, &r);
+	check(vcpu_continue(a) == END_OK && *text == (8 << 20 | 0xe3),
+	      "KVM sets accessed and dirty bits as it walks a guest's tables");
+	*text = 8 << 20 | 0x83;
+	region_add(a, page, PAGE, RX, 1);
+	r = ins;
+	vm->mem[8 << 20] = 0x5a;
+	vcpu_do(a, CODE_INS, &r);
+	check(vcpu_continue(a) == END_OK && *text == (8 << 20 | 0x83) && vm->mem[8 << 20] != 0x5a,
+	      "but not in a page that may not be written, and goes on");
+	vm_free(vm);
+}
+
+/* LLDT is the emulator's to carry out, once LDTR is pinned. Its descriptor starts a page. */
+static void emulated_read(void)
+{
+	struct vm *vm = vm_new(KVM_X86_VBH_ENABLE, 1);
+	struct vcpu *a = vm->vcpu;
+	const uint64_t gdt = page + PAGE - 24, ldt[2] = { 0x0000820000000fffull };
+	struct regs r = { .rax = 24 };
+	struct kvm_sregs s = sregs(a);
+
+	memcpy(vm->mem + gdt, vm->mem + AT_GDT, 24);
+	memcpy(vm->mem + page + PAGE, ldt, sizeof(ldt));
+	memcpy(vm->mem + page, "\x0f\x00\xd0\xf4", 4);	/* lldt %ax, hlt */
+	s.gdt.base = gdt;
+	s.gdt.limit = 24 + sizeof(ldt) - 1;
+	s.ldt = (struct kvm_segment){ .selector = 24, .limit = 0xfff, .type = 2, .present = 1 };
+	ioctl(a->fd, KVM_SET_SREGS, &s);
+	pin_add(a, VBH_PIN_DTR, VBH_DTR_LDTR, ~0ull, VBH_RULE_DENY);
+	check(!vcpu_at(a, page, &r), "LLDT reads a descriptor");
+	region_add(a, page + PAGE, PAGE, 0, 1);
+	check(vcpu_at(a, page, &r) == END_GP, "but not from a page without rights");
+	vm_free(vm);
+}
+
+#define NX_HUGE		"/sys/module/kvm/parameters/nx_huge_pages"
+
+static bool nx_huge(const char *value)
+{
+	FILE *f = fopen(NX_HUGE, "w");
+
+	return f && fputs(value, f) >= 0 && !fclose(f);
+}
+
+/* Of 2 MiB that are data, dirty logging makes small pages. */
+static void split(void)
+{
+	struct vm *vm = vm_new(KVM_X86_VBH_ENABLE, 1);
+	struct vcpu *a = vm->vcpu;
+	struct kvm_userspace_memory_region slot = {
+		.memory_size = MEM, .userspace_addr = (uintptr_t)vm->mem,
+		.flags = KVM_MEM_LOG_DIRTY_PAGES,
+	};
+	const uint64_t data = 8 << 20;
+	struct regs r = { .rbx = data + PAGE };
+	uint64_t v;
+
+	if (!nx_huge("force"))
+		die(NX_HUGE);
+	memset(vm->mem + data, 0xc3, 2 << 20);
+	region_add(a, data, 2 << 20, R, 1);
+	check(!vcpu_load(a, data, &v) && vcpu_do(a, CODE_CALL, &r) == END_GP,
+	      "2 MiB that may only be read can't be executed");
+	if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &slot))
+		die("dirty logging");
+	r.rbx = data + PAGE;
+	check(vcpu_do(a, CODE_CALL, &r) == END_GP, "nor after dirty logging has split them");
+	nx_huge("auto");
 	vm_free(vm);
 }
 
@@ -525,8 +873,15 @@ int main(void)
 	pins();
 	floors();
 	addresses();
+	smm_open();
 	smm();
+	sent_smi();
 	kvms_writes();
+	preempted();
+	hyperv();
+	walk();
+	emulated_read();
+	split();
 	resets();
 	saving();
 	exits();

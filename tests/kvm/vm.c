@@ -190,6 +190,29 @@ struct vcpu *vm_add_vcpu(struct vm *vm)
 	return vcpu;
 }
 
+static void smm_slot(struct vm *vm, uint32_t nr, uint64_t gpa, uint64_t size, uint8_t *at)
+{
+	struct kvm_userspace_memory_region slot = {
+		.slot = 1 << 16 | nr, .guest_phys_addr = gpa, .memory_size = size,
+		.userspace_addr = (uintptr_t)at,
+	};
+
+	if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &slot))
+		die("KVM_SET_USER_MEMORY_REGION for SMM");
+}
+
+void vm_smram(struct vm *vm)
+{
+	uint64_t end = SMBASE + SMRAM;
+
+	if (posix_memalign((void **)&vm->smram, PAGE, SMRAM))
+		die("SMRAM");
+	smm_slot(vm, 0, 0, 0, vm->mem);
+	smm_slot(vm, 0, 0, SMBASE, vm->mem);
+	smm_slot(vm, 1, SMBASE, SMRAM, vm->smram);
+	smm_slot(vm, 2, end, MEM - end, vm->mem + end);
+}
+
 struct vm *vm_new(uint64_t flags, unsigned int vcpus)
 {
 	struct vm *vm = calloc(1, sizeof(*vm));
@@ -208,9 +231,7 @@ struct vm *vm_new(uint64_t flags, unsigned int vcpus)
 	if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &slot))
 		die("KVM_SET_USER_MEMORY_REGION");
 	/* What SMM sees is a space of its own. */
-	slot.slot = 1 << 16;
-	if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &slot))
-		die("KVM_SET_USER_MEMORY_REGION for SMM");
+	smm_slot(vm, 0, 0, MEM, vm->mem);
 	write_tables(vm);
 	write_code(vm);
 	while (vcpus--)
@@ -228,6 +249,7 @@ void vm_free(struct vm *vm)
 	}
 	close(vm->fd);
 	free(vm->mem);
+	free(vm->smram);
 	free(vm);
 }
 
@@ -278,17 +300,22 @@ static enum end run(struct vcpu *vcpu, struct regs *regs)
 	return ended(vcpu, r.rip - 1);
 }
 
-enum end vcpu_do(struct vcpu *vcpu, enum code code, struct regs *regs)
+enum end vcpu_at(struct vcpu *vcpu, uint64_t rip, struct regs *regs)
 {
 	struct kvm_regs r = {
 		.rax = regs->rax, .rbx = regs->rbx, .rcx = regs->rcx, .rdx = regs->rdx,
-		.rsi = regs->rsi, .rdi = regs->rdi, .rip = AT_CODE + 16 * code, .rflags = 2,
+		.rsi = regs->rsi, .rdi = regs->rdi, .rip = rip, .rflags = 2,
 		.rsp = AT_STACK + PAGE * (vcpu - vcpu->vm->vcpu + 1),
 	};
 
 	if (ioctl(vcpu->fd, KVM_SET_REGS, &r))
 		die("KVM_SET_REGS");
 	return run(vcpu, regs);
+}
+
+enum end vcpu_do(struct vcpu *vcpu, enum code code, struct regs *regs)
+{
+	return vcpu_at(vcpu, AT_CODE + 16 * code, regs);
 }
 
 enum end vcpu_continue(struct vcpu *vcpu)

@@ -33,6 +33,8 @@ struct kvm_vbh_state {
 #define MEM_MIB			64u
 #define MEM			((uint64_t)MEM_MIB << 20)
 #define PAGE			4096ull
+#define SMBASE			0x30000
+#define SMRAM			0x10000
 #define MAX_VCPUS		4
 #define CR4_LONG		0x620ull	/* PAE, OSFXSR, OSXMMEXCPT */
 
@@ -59,7 +61,7 @@ struct vcpu {
 
 struct vm {
 	int fd;
-	uint8_t *mem;
+	uint8_t *mem, *smram;
 	unsigned int nr_vcpus;
 	struct vcpu vcpu[MAX_VCPUS];
 };
@@ -87,6 +89,8 @@ void vm_open(void);
 /* flags: of KVM_CAP_X86_VBH. Dies, with the reason, if the machine can't be made. */
 struct vm *vm_new(uint64_t flags, unsigned int vcpus);
 struct vcpu *vm_add_vcpu(struct vm *vm);
+/* 64 KiB at SMBASE that only SMM sees, as firmware has it; else the guest's own memory. */
+void vm_smram(struct vm *vm);
 void vm_free(struct vm *vm);
 /* What the guest has asked for, as KVM_VBH_GET_STATE has it, or NULL; for free(). */
 void *vm_save(struct vm *vm, struct kvm_vbh_state *s);
@@ -97,6 +101,8 @@ void vcpu_reset(struct vcpu *vcpu);
 void vcpu_long_mode(struct vcpu *vcpu);
 
 enum end vcpu_do(struct vcpu *vcpu, enum code code, struct regs *regs);
+/* Code that a test has put there itself. */
+enum end vcpu_at(struct vcpu *vcpu, uint64_t rip, struct regs *regs);
 /* On with what exited to user space, without an answer to it. */
 enum end vcpu_continue(struct vcpu *vcpu);
 enum end vcpu_store(struct vcpu *vcpu, uint64_t at, uint64_t value);
