@@ -20,7 +20,7 @@ static int print_hash(const char *path, const uint8_t *key, size_t len)
 
 	vbh_hash(key, len, hash);
 	if (opt_json)
-		return print_json(json_pack("{s:s, s:o}", "file", path, "key_hash",
+		return print_json(json_pack("{s:o, s:o}", "file", json_text(path), "key_hash",
 					    json_hex_bytes(hash, sizeof(hash))));
 	printf("key_hash = \"");
 	for (size_t i = 0; i < sizeof(hash); i++)

@@ -303,11 +303,11 @@ static json_t *json_diff(struct smc_text *t, const struct diff *d)
 	char where[256], note[1024];
 
 	remark(t, d, note, sizeof(note));
-	return json_pack("{s:o, s:s, s:s, s:s, s:I, s:o, s:o, s:s}", "address", json_hex(d->addr),
-			 "symbol", symbol_at(d->addr, where, sizeof(where)),
-			 "object", d->object->name, "section", d->section,
+	return json_pack("{s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "address", json_hex(d->addr),
+			 "symbol", json_text(symbol_at(d->addr, where, sizeof(where))),
+			 "object", json_text(d->object->name), "section", json_text(d->section),
 			 "length", (json_int_t)d->len, "expected", json_hex_bytes(d->expected, n),
-			 "found", json_hex_bytes(d->found, n), "note", note);
+			 "found", json_hex_bytes(d->found, n), "note", json_text(note));
 }
 
 static int print_all(struct smc_text *t, const struct diffs *r, bool disasm)
@@ -320,7 +320,7 @@ static int print_all(struct smc_text *t, const struct diffs *r, bool disasm)
 		for (size_t i = 0; i < r->n; i++)
 			json_array_append_new(list, json_diff(t, &r->d[i]));
 		for (size_t i = 0; i < t->nr_missing; i++)
-			json_array_append_new(missing, json_string(t->missing[i]));
+			json_array_append_new(missing, json_text(t->missing[i]));
 		return print_json(json_pack("{s:s, s:s, s:I, s:I, s:o, s:o}", "release",
 					    t->system->release, "read_by", "/proc/kcore",
 					    "bytes", (json_int_t)r->bytes, "objects",

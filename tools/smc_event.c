@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "describe.h"
+#include "printable.h"
 #include "smc_event.h"
 #include "symbols.h"
 
@@ -332,7 +333,7 @@ static void start(struct smc_open *o, const struct vbh_event *ev, int64_t time)
 		memcpy(o->comm, ev->comm, sizeof(ev->comm));
 	else
 		o->c.pid = -1;
-	describe_clean(o->comm);
+	printable(o->comm);
 }
 
 /* A store by itself. */

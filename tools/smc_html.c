@@ -37,9 +37,9 @@ static json_t *json_page_change(const struct smc_change *c)
 	char code[512];
 
 	smc_disassemble(c->addr, c->old, c->len, code, sizeof(code));
-	json_object_set_new(j, "old_code", json_string(code));
+	json_object_set_new(j, "old_code", json_text(code));
 	smc_disassemble(c->addr, c->new, c->len, code, sizeof(code));
-	json_object_set_new(j, "new_code", json_string(code));
+	json_object_set_new(j, "new_code", json_text(code));
 	return j;
 }
 

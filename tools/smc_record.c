@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "printable.h"
 #include "smc_cmd.h"
 #include "smc_trace.h"
 #include "symbols.h"
@@ -31,7 +32,7 @@ struct recording {
 	struct smc_text text;
 	struct smc_events events;
 	FILE *out;		/* of record */
-	bool failed;		/* to write */
+	const char *failed;	/* why nothing more can be written, or NULL */
 	uint64_t from, to;	/* of watch */
 	uint64_t printed;
 	bool stopped;		/* VBH was */
@@ -168,30 +169,38 @@ static int follow(struct recording *s, char **argv, uint64_t seconds, int *statu
 		if (!ret && !over)
 			nap();
 		if (!s->out && fflush(stdout))
-			s->failed = true;
+			s->failed = strerror(errno);
 	} while (!over);
 	return EXIT_OK;
 }
 
-static void put(struct recording *s, json_t *line)
+static void put(struct recording *s, FILE *f, json_t *line)
 {
-	if (!smc_trace_put(s->out, line))
-		s->failed = true;
+	if (!line)
+		s->failed = "a line could not be encoded";
+	else if (!smc_trace_put(f, line) && !s->failed)
+		s->failed = strerror(errno);
 }
 
 static void record_change(const struct smc_change *c, void *arg)
 {
-	put(arg, smc_trace_change(c));
+	struct recording *s = arg;
+
+	put(s, s->out, smc_trace_change(c));
 }
 
 static void record_gap(uint64_t patches, uint64_t lost, int64_t time, void *arg)
 {
-	put(arg, smc_trace_gap(patches, lost, time));
+	struct recording *s = arg;
+
+	put(s, s->out, smc_trace_gap(patches, lost, time));
 }
 
 static void record_other(const struct vbh_event *ev, int64_t time, void *arg)
 {
-	put(arg, smc_trace_event(ev, time));
+	struct recording *s = arg;
+
+	put(s, s->out, smc_trace_event(ev, time));
 }
 
 /* The command as one line, for the header. */
@@ -205,6 +214,7 @@ static void join(char **argv, char *buf, size_t len)
 
 		used += n > 0 ? (size_t)n : 0;
 	}
+	printable(buf);
 }
 
 static int finish(struct recording *s)
@@ -227,13 +237,15 @@ static int run_record(struct recording *s, const struct smc_options *opt, char *
 	if (code)
 		return code;
 	join(argv, command, sizeof(command));
-	put(s, smc_trace_header(&s->text, &s->info, command));
+	put(s, s->out, smc_trace_header(&s->text, &s->info, command));
 	code = follow(s, argv, opt->seconds, &status);
 	if (!code)
 		code = finish(s);
-	put(s, smc_trace_end(&s->events, (int64_t)s->info.realtime_ns));
-	if (s->failed || fflush(s->out))
-		return complain(EXIT_FAILED, "%s: %s", opt->output, strerror(errno));
+	put(s, s->out, smc_trace_end(&s->events, (int64_t)s->info.realtime_ns));
+	if (fflush(s->out) && !s->failed)
+		s->failed = strerror(errno);
+	if (s->failed)
+		return complain(EXIT_FAILED, "%s: %s", opt->output, s->failed);
 	if (code)
 		return code;
 	complain(0, "%" PRIu64 " changes of text in %s; %" PRIu64 " events are missing%s",
@@ -296,8 +308,7 @@ static void watch_change(const struct smc_change *c, void *arg)
 	if (c->addr >= s->to || c->addr + c->len <= s->from)
 		return;
 	if (opt_json) {
-		if (!smc_trace_put(stdout, smc_trace_change(c)))
-			s->failed = true;
+		put(s, stdout, smc_trace_change(c));
 		return;
 	}
 	if (!s->printed++)

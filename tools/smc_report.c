@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "printable.h"
 #include "smc_cmd.h"
 #include "smc_html.h"
 #include "smc_trace.h"
@@ -112,7 +113,8 @@ static int make_table(const struct smc_trace *trace, enum by by, struct table *t
 		return -ENOMEM;
 	for (size_t i = 0; i < trace->nr_changes; i++) {
 		group_text(&trace->changes[i], by, text, sizeof(text));
-		t->entries[i] = (struct entry){ &trace->changes[i], strdup(text) };
+		/* It may have been cut in a character. */
+		t->entries[i] = (struct entry){ &trace->changes[i], strdup(printable(text)) };
 		if (!t->entries[i].group)
 			return -ENOMEM;
 	}

@@ -61,9 +61,9 @@ static void fill(struct smc_text *t, const struct smc_site *s, struct row *r)
 
 static json_t *json_site(const struct smc_site *s, const char *kind, const struct row *r)
 {
-	return json_pack("{s:o, s:s, s:s, s:i, s:s, s:s, s:s}", "address", json_hex(s->addr),
-			 "symbol", r->where, "kind", kind, "length", s->len, "key", r->key,
-			 "state", r->state, "bytes", r->now);
+	return json_pack("{s:o, s:o, s:s, s:i, s:o, s:o, s:s}", "address", json_hex(s->addr),
+			 "symbol", json_text(r->where), "kind", kind, "length", s->len, "key",
+			 json_text(r->key), "state", json_text(r->state), "bytes", r->now);
 }
 
 static int print(struct smc_text *t, const struct smc_site *s, size_t n, uint64_t from)

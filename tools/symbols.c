@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "printable.h"
 #include "symbols.h"
 
 /* An address further than this past a symbol does not belong to it. */
@@ -134,7 +135,7 @@ static void load(void)
 			continue;
 		any = true;
 		kernel |= addr >= KERNEL_START;
-		if (!add(addr, type, name, module))
+		if (!add(addr, type, printable(name), printable(module)))
 			break;
 	}
 	if (f)

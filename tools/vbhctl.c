@@ -4,12 +4,14 @@
  * options, complaints, the device, and an end that notices when the output
  * could not be written.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "printable.h"
 #include "vbhctl.h"
 
 bool opt_json;
@@ -43,16 +45,18 @@ const struct command commands[] = {
 
 int complain(int code, const char *fmt, ...)
 {
+	char *text;
 	va_list ap;
+	int n;
 
 	fflush(stdout);
-	fprintf(stderr, "vbhctl: ");
-	if (command)
-		fprintf(stderr, "%s: ", command->name);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	n = vasprintf(&text, fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
+	fprintf(stderr, "vbhctl: %s%s%s\n", command ? command->name : "", command ? ": " : "",
+		n < 0 ? "out of memory" : printable(text));
+	if (n >= 0)
+		free(text);
 	return code;
 }
 

@@ -49,7 +49,7 @@ int cmd_key(int argc, char **argv);
 int cmd_smc(int argc, char **argv);
 int cmd_catalogue(int argc, char **argv);
 
-/* "vbhctl: <command>: ..." on stderr; returns code. */
+/* "vbhctl: <command>: ..." on stderr, made printable; returns code. */
 __attribute__((format(printf, 2, 3)))
 int complain(int code, const char *fmt, ...);
 /* The same for a usage error, with the command's synopsis. */
@@ -76,6 +76,8 @@ const char *colour(enum colour c);
 
 /* Prints and drops a JSON value, with a newline; EXIT_OK, or complains. */
 int print_json(json_t *json);
+/* Text that somebody else chose, made printable. */
+json_t *json_text(const char *text);
 /* A string "0x..." of a value that needs all 64 bits: JSON's numbers do not have them. */
 json_t *json_hex(uint64_t value);
 json_t *json_hex_bytes(const uint8_t *bytes, size_t n);

@@ -366,6 +366,30 @@ output() {
 	claim "a reader that goes away is no error to speak of" 0 "TIME*" ""
 }
 
+# What others named, and what is no UTF-8, is shown, and nothing of it as it is.
+names() {
+	local odd=$'caf\xe9\x1b[31m'
+
+	printf right >"$odd"
+	run -j key hash "$odd"
+	json "a name that is no UTF-8 in JSON" 0 '.[0].file == "caf??[31m"'
+	run key hash "$odd/x"
+	claim "nor do its escapes reach the terminal with an error" 1 "" "*caf??\[31m/x: Not a directory"
+	printf 'ring_records = "\\x1b[2J\x9b";\n' >"$odd"
+	run policy check "$odd"
+	claim "nor a policy's" 5 "" "*caf??\[31m:1: ring_records = \"?\[2J?\": *"
+	run -j policy check "$odd"
+	json "which is JSON too" 5 '.[0].error | contains("?[2J?")'
+	sed '2s/"comm": *"[a-z]*"/"comm":"\\u001b[2Jsh"/; 2s/"symbol": *"/&\\u009bx/' \
+		"$here/../fuzz/corpus/trace/whole" >odd
+	for by in symbol writer; do
+		run smc report -v --by $by odd
+		claim "a trace's texts are cleaned, by $by" 0 "5 changes*\?*" ""
+		! grep -q $'[\033\302]' out
+		report "of all escapes" $((!$?))
+	done
+}
+
 smc() {
 	local trace=$dir/t
 
@@ -466,6 +490,7 @@ policies
 events
 stats
 output
+names
 smc
 completion
 echo "1..$tests"

@@ -563,6 +563,25 @@ static void nops_are_the_kernels(void **state)
 	assert_int_equal(p[13], 0xaa);
 }
 
+static void symbols_are_printable_whatever_the_kernel_says(void **state)
+{
+	static const char odd[] =
+		"ffffffff81000000 T _text\n"
+		"ffffffff81000500 t e\033[2Jvil\xe9\t[m\x9b]\n"
+		"ffffffff81002000 T _etext\n";
+	static const char modules[] = "a\033\xff 4096 0 - Live 0xffffffffc0000000\n";
+	char buf[64];
+
+	(void)state;
+	root_put("/proc/kallsyms", odd, sizeof(odd) - 1);
+	root_put("/proc/modules", modules, sizeof(modules) - 1);
+	symbols_reload();
+	assert_string_equal(symbol_at(ROOT_TEXT + 0x501, buf, sizeof(buf)), "e?[2Jvil?+0x1 [m?]");
+	assert_int_equal(smc_system_modules(&sys, &error), 0);
+	assert_string_equal(sys.modules[0].name, "a??");
+	root_clean();
+}
+
 #define E(name)	cmocka_unit_test_setup_teardown(name, events_setup, events_teardown)
 
 int main(void)
@@ -583,6 +602,7 @@ int main(void)
 		E(what_is_not_ended_is_given_out_at_the_end),
 		E(a_store_that_no_table_knows_is_unknown),
 		E(a_site_holds_what_its_table_says_and_nothing_else),
+		E(symbols_are_printable_whatever_the_kernel_says),
 		cmocka_unit_test(nops_are_the_kernels),
 	};
 	int failed = cmocka_run_group_tests_name("smc", tests, NULL, NULL);
