@@ -217,14 +217,18 @@ static void join(char **argv, char *buf, size_t len)
 	printable(buf);
 }
 
+/* What is counted up to here is to be there; what is patched after it is nobody's loss. */
 static int finish(struct recording *s)
 {
-	int err = vbh_events_patching(s->vbh, false);
+	int err = vbh_info(s->vbh, &s->info);
+	uint64_t patches = s->info.status.patches, lost = s->info.status.events_lost;
 
 	if (!err)
-		err = vbh_info(s->vbh, &s->info);
+		err = vbh_events_patching(s->vbh, false);
 	if (!err && drain(s) < 0)
 		err = -EIO;
+	s->info.status.patches = patches;
+	s->info.status.events_lost = lost;
 	smc_events_end(&s->events);
 	return err ? complain_vbh(s->vbh, err) : EXIT_OK;
 }

@@ -470,6 +470,34 @@ static void a_gap_ends_what_was_begun_and_is_counted(void **state)
 	assert_int_equal(events.missing, 8);
 }
 
+static void what_came_before_the_counts_were_asked_for_is_not_missing(void **state)
+{
+	struct vbh_event early[2];
+
+	(void)state;
+	/* recorded already, and counted in what it begins with */
+	early[0] = store(ROOT_TEXT + 0x530, 1, "\x90", "\xcc");
+	early[1] = store(ROOT_TEXT + 0x531, 1, "\x90", "\xcc");
+	info.status.events_lost = 9;
+	early[1].lost = 7;
+	smc_events_begin(&events);
+	assert_int_equal(smc_event(&events, &early[0]), 0);
+	assert_int_equal(smc_event(&events, &early[1]), 0);
+	assert_int_equal(got.gaps, 0);
+	/* from there on each is looked for */
+	info.status.patches += 2;
+	early[0] = store(ROOT_TEXT + 0x530, 1, "\xcc", "\x90");
+	early[0].lost = 10;
+	assert_int_equal(smc_event(&events, &early[0]), 0);
+	assert_int_equal(got.gaps, 3);
+	/* the last ones are recorded behind the last counts */
+	info.status.patches--;
+	info.status.events_lost = 0;
+	smc_events_end(&events);
+	assert_int_equal(got.gaps, 3);
+	assert_int_equal(events.missing, 3);
+}
+
 static void what_is_not_ended_is_given_out_at_the_end(void **state)
 {
 	(void)state;
@@ -599,6 +627,7 @@ int main(void)
 		E(callers_are_those_behind_a_call_up_to_the_entry),
 		E(batches_of_sites_are_kept_apart),
 		E(a_gap_ends_what_was_begun_and_is_counted),
+		E(what_came_before_the_counts_were_asked_for_is_not_missing),
 		E(what_is_not_ended_is_given_out_at_the_end),
 		E(a_store_that_no_table_knows_is_unknown),
 		E(a_site_holds_what_its_table_says_and_nothing_else),
