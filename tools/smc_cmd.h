@@ -23,8 +23,8 @@ struct smc_options {
 
 /*
  * Parses those options of a command that `takes` names, by letter: D --disasm,
- * o -o, h --html, b --by, f --for, v -v; --root, --vmlinux and --modules go with
- * every one. EXIT_OK, or it has complained.
+ * o -o, H --html, b --by, f --for, v -v, R --root, K --vmlinux, M --modules; and
+ * '+': the first argument ends them. EXIT_OK, or it has complained.
  */
 int smc_options(int argc, char **argv, const char *takes, struct smc_options *opt);
 /* Opens and loads what they name, or complains. Both are to be freed either way. */

@@ -361,7 +361,7 @@ int smc_cmd_diff(int argc, char **argv)
 	struct smc_options opt;
 	struct smc_system s;
 	struct smc_text t = { 0 };
-	int code = smc_options(argc, argv, "D", &opt);
+	int code = smc_options(argc, argv, "DRKM", &opt);
 
 	if (code)
 		return code;

@@ -267,7 +267,7 @@ int smc_cmd_record(int argc, char **argv)
 {
 	struct recording s = { .system = { .root = "", .kcore = -1 } };
 	struct smc_options opt;
-	int code = smc_options(argc, argv, "fo", &opt);
+	int code = smc_options(argc, argv, "+foRKM", &opt);
 
 	if (code)
 		return code;
@@ -356,7 +356,7 @@ int smc_cmd_watch(int argc, char **argv)
 {
 	struct recording s = { .system = { .root = "", .kcore = -1 } };
 	struct smc_options opt;
-	int status, code = smc_options(argc, argv, "f", &opt);
+	int status, code = smc_options(argc, argv, "fRKM", &opt);
 
 	if (code)
 		return code;

@@ -300,7 +300,7 @@ int smc_cmd_report(int argc, char **argv)
 	struct smc_error e = { "" };
 	const char *path = "vbh-smc.trace";
 	enum by by;
-	int code = smc_options(argc, argv, "Dvbh", &opt);
+	int code = smc_options(argc, argv, "DvbH", &opt);
 
 	if (!code)
 		code = parse_by(opt.by, &by);

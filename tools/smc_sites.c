@@ -95,7 +95,7 @@ int smc_cmd_sites(int argc, char **argv)
 	const struct smc_site *first;
 	uint64_t from = 0, to = 0;
 	size_t n;
-	int code = smc_options(argc, argv, "", &opt);
+	int code = smc_options(argc, argv, "RKM", &opt);
 
 	if (code)
 		return code;

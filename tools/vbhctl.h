@@ -33,9 +33,10 @@ struct command {
 	const char *synopsis;	/* what follows the name */
 	const char *summary;
 	int (*run)(int argc, char **argv);
+	const struct command *subs;	/* that have synopses of their own, or NULL */
 };
 
-extern const struct command commands[];
+extern const struct command commands[], smc_commands[];
 extern bool opt_json;		/* -j */
 
 int cmd_start(int argc, char **argv);
@@ -55,9 +56,11 @@ int complain(int code, const char *fmt, ...);
 /* The same for a usage error, with the command's synopsis. */
 __attribute__((format(printf, 1, 2)))
 int usage(const char *fmt, ...);
+/* The command's subcommand of that name, whose synopsis it is from now on; or NULL. */
+const struct command *find_subcommand(const char *name);
 /*
- * The next option of a command, as getopt_long(); -j works everywhere. '?' has
- * been complained about: return EXIT_USAGE.
+ * The next option of a command, as getopt_long(); -j and -h work everywhere. '?'
+ * has been dealt with: return EXIT_USAGE.
  */
 struct option;
 int next_option(int argc, char **argv, const char *optstring, const struct option *longopts);

@@ -80,6 +80,8 @@ usage_errors() {
 		"stop --key" "smc" "smc frob" "smc diff extra" "smc diff --by key" "smc report --by age" \
 		"smc report a b" "smc sites" "smc sites a b" "smc watch" "smc record --for" \
 		"smc record --for x" "smc record --for 0" "smc record --root /" "smc diff --frob" \
+		"smc report --root / t" "smc report --vmlinux x t" "smc report --modules / t" "smc --root / diff" \
+		"events --follow=1" "help smc frob" "help start smc" \
 		"smc watch --root / x" "catalogue" "catalogue frob" "catalogue build a" \
 		"catalogue show --release a/b" "version extra" "help frobnicate" "help a b"; do
 		# shellcheck disable=SC2086 # words
@@ -101,6 +103,27 @@ help_and_version() {
 		run $c --help
 		claim "$c --help" 0 "Usage: vbhctl ?-j? $c*" ""
 	done
+	run smc -h
+	claim "smc -h has what each of its subcommands takes" 0 \
+		"Usage: vbhctl ?-j? smc record ?--for*smc watch *SYMBOL*record  *report  *" ""
+	run help smc diff
+	claim "help smc diff has only that" 0 "Usage: vbhctl ?-j? smc diff *--root DIR?"$'\n'"text in*" ""
+	run smc report --by key --help
+	claim "so has --help after it" 0 "Usage: vbhctl ?-j? smc report *--html FILE*" ""
+	run smc sites a b
+	claim "and a usage error" 2 "" "*Usage: vbhctl ?-j? smc sites *SYMBOL?+OFFSET?"
+	FAKE_STATE=none run smc record -- df -h
+	claim "what follows -- is the command's" 4 "" "*the driver is not loaded*"
+	FAKE_STATE=none run smc record df -h
+	claim "and what follows the command" 4 "" "*the driver is not loaded*"
+	FAKE_STATE=open run stop --key -h
+	claim "an option's argument is no option" 0 "VBH has stopped*" ""
+	FAKE_STATE=open run events --follow=1
+	claim "the option that takes no argument is named" 2 "" "*option '--follow' takes no argument*"
+	FAKE_STATE=open run events -xv
+	claim "and a letter that is none" 2 "" "*unknown option '-x'*"
+	run smc diff --html x.html
+	claim "and the one that is another's" 2 "" "*'smc diff' does not take option '--html'*"
 	run version
 	claim "version without a driver" 0 "vbhctl *driver: not loaded*" ""
 	FAKE_STATE=off run --version
@@ -426,6 +449,8 @@ smc() {
 	head -n 2 "$here/../fuzz/corpus/trace/whole" >"$trace"
 	run smc report "$trace"
 	claim "a trace that was cut off is shown, and said to be" 1 "1 changes*" "*cut off*"
+	run smc --json report "$here/../fuzz/corpus/trace/gap" --by key
+	json "options may follow the argument, and --json come before what is done" 0 '.[0].by == "key"'
 	run smc report "$here/../fuzz/corpus/trace/gap"
 	claim "a gap is shown" 0 "*gap*3 stores of patching*"
 }
@@ -464,6 +489,8 @@ completion() {
 	claim "completion of an option" 0 "--policy"
 	offers smc ""
 	claim "completion of what smc does" 0 "record report diff sites watch"
+	offers help smc ""
+	claim "and of what there is help for" 0 "record report diff sites watch"
 	offers smc report --by k
 	claim "completion of what a report is by" 0 "key kind"
 	offers policy check policy.c
