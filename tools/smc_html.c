@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include "smc_html.h"
 #include "smc_trace.h"
 #include "vbhctl.h"
@@ -70,6 +72,7 @@ int smc_html(const struct smc_trace *t, const char *path)
 {
 	const char *mark = strstr(smc_html_template, MARK);
 	json_t *page = json_page(t);
+	struct stat st;
 	FILE *f = page && mark ? smc_create(path) : NULL;
 	bool ok;
 
@@ -83,5 +86,11 @@ int smc_html(const struct smc_trace *t, const char *path)
 	ok = !ferror(f) && ok;
 	ok = !fclose(f) && ok;
 	json_decref(page);
-	return ok ? EXIT_OK : complain(EXIT_FAILED, "%s: %s", path, strerror(errno));
+	if (ok)
+		return EXIT_OK;
+	complain(EXIT_FAILED, "%s: %s", path, strerror(errno));
+	/* A piece of a page looks like one. */
+	if (!lstat(path, &st) && S_ISREG(st.st_mode))
+		unlink(path);
+	return EXIT_FAILED;
 }

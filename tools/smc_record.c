@@ -36,6 +36,9 @@ struct recording {
 	uint64_t from, to;	/* of watch */
 	uint64_t printed;
 	bool stopped;		/* VBH was */
+	pid_t pid;		/* of the command while it runs; else 0 */
+	int status;		/* of it then */
+	bool asked;		/* it was told to end */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -149,26 +152,71 @@ static pid_t spawn(char **argv)
 	_exit(127);
 }
 
+static bool command_ended(struct recording *s)
+{
+	if (!s->pid || waitpid(s->pid, &s->status, WNOHANG) != s->pid)
+		return false;
+	s->pid = 0;
+	return true;
+}
+
+static void tell_to_end(struct recording *s)
+{
+	interrupted = 0;
+	kill(s->pid, s->asked ? SIGKILL : SIGTERM);
+	s->asked = true;
+}
+
+/*
+ * A command that still runs when it is time is told to end, and what it puts
+ * back then is recorded too; at a second interrupt it has no choice.
+ */
+static bool is_over(struct recording *s, int64_t *until)
+{
+	bool due = interrupted || now() >= *until;
+
+	if (command_ended(s) || s->stopped || s->failed)
+		return true;
+	if (!due || !s->pid)
+		return due;
+	*until = INT64_MAX;
+	tell_to_end(s);
+	return false;
+}
+
+/* Where recording ended first. */
+static void end_command(struct recording *s)
+{
+	if (s->pid)
+		tell_to_end(s);
+	while (s->pid && waitpid(s->pid, &s->status, 0) < 0 && errno == EINTR)
+		if (interrupted)
+			tell_to_end(s);
+	s->pid = 0;
+}
+
 /* Until the command ends, the time is over, or somebody interrupts. */
-static int follow(struct recording *s, char **argv, uint64_t seconds, int *status)
+static int follow(struct recording *s, char **argv, uint64_t seconds)
 {
 	int64_t until = seconds ? now() + (int64_t)seconds * 1000000000ll : INT64_MAX;
-	pid_t pid = argv ? spawn(argv) : 0;
 	bool over = false;
 	int ret;
 
-	if (pid < 0)
+	s->pid = argv ? spawn(argv) : 0;
+	if (s->pid < 0) {
+		s->pid = 0;
 		return complain(EXIT_FAILED, "fork: %s", strerror(errno));
+	}
 	do {
 		/* Before the last look: what came until then is there. */
-		over = interrupted || now() >= until || s->stopped || s->failed ||
-		       (pid > 0 && waitpid(pid, status, WNOHANG) == pid);
+		over = is_over(s, &until);
 		ret = drain(s);
 		if (ret < 0)
 			return complain_vbh(s->vbh, ret);
 		if (!ret && !over)
 			nap();
-		if (!s->out && fflush(stdout))
+		/* A full disk ends it now, not at the end. */
+		if (fflush(s->out ? s->out : stdout) && !s->failed)
 			s->failed = strerror(errno);
 	} while (!over);
 	return EXIT_OK;
@@ -233,16 +281,25 @@ static int finish(struct recording *s)
 	return err ? complain_vbh(s->vbh, err) : EXIT_OK;
 }
 
+static int command_status(const struct recording *s, const char *name)
+{
+	int sig = WIFSIGNALED(s->status) ? WTERMSIG(s->status) : 0;
+
+	if (sig)
+		return complain(128 + sig, "%s: %s by signal %d", name,
+				s->asked ? "still ran, and was ended" : "killed", sig);
+	return WEXITSTATUS(s->status);
+}
+
 static int run_record(struct recording *s, const struct smc_options *opt, char **argv)
 {
 	char command[1024];
-	int status = 0, code = ask(s);
+	int code;
 
-	if (code)
-		return code;
 	join(argv, command, sizeof(command));
 	put(s, s->out, smc_trace_header(&s->text, &s->info, command));
-	code = follow(s, argv, opt->seconds, &status);
+	code = follow(s, argv, opt->seconds);
+	end_command(s);
 	if (!code)
 		code = finish(s);
 	put(s, s->out, smc_trace_end(&s->events, (int64_t)s->info.realtime_ns));
@@ -255,12 +312,7 @@ static int run_record(struct recording *s, const struct smc_options *opt, char *
 	complain(0, "%" PRIu64 " changes of text in %s; %" PRIu64 " events are missing%s",
 		 s->events.changes, opt->output, s->events.missing,
 		 s->stopped ? "; VBH was stopped" : "");
-	if (!argv)
-		return EXIT_OK;
-	if (WIFSIGNALED(status))
-		return complain(128 + WTERMSIG(status), "%s: killed by signal %d", argv[0],
-				WTERMSIG(status));
-	return WEXITSTATUS(status);
+	return argv ? command_status(s, argv[0]) : EXIT_OK;
 }
 
 int smc_cmd_record(int argc, char **argv)
@@ -280,6 +332,8 @@ int smc_cmd_record(int argc, char **argv)
 	s.events.other = record_other;
 	catch_signals();
 	code = open_recording(&s, &opt);
+	if (!code)
+		code = ask(&s);
 	if (!code) {
 		s.out = smc_create(opt.output);
 		code = s.out ? run_record(&s, &opt, optind < argc ? argv + optind : NULL) :
@@ -356,7 +410,7 @@ int smc_cmd_watch(int argc, char **argv)
 {
 	struct recording s = { .system = { .root = "", .kcore = -1 } };
 	struct smc_options opt;
-	int status, code = smc_options(argc, argv, "fRKM", &opt);
+	int code = smc_options(argc, argv, "fRKM", &opt);
 
 	if (code)
 		return code;
@@ -375,7 +429,7 @@ int smc_cmd_watch(int argc, char **argv)
 		code = ask(&s);
 	if (!code) {
 		complain(0, "%s: watching %#" PRIx64 "-%#" PRIx64, argv[optind], s.from, s.to);
-		code = follow(&s, NULL, opt.seconds, &status);
+		code = follow(&s, NULL, opt.seconds);
 	}
 	if (!code)
 		code = finish(&s);

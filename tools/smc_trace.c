@@ -7,6 +7,7 @@
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "describe.h"
 #include "printable.h"
@@ -17,9 +18,13 @@
 
 FILE *smc_create(const char *path)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	struct stat st = { 0 };
+	FILE *f = NULL;
 
+	if (fd >= 0 && !fstat(fd, &st) &&
+	    (!S_ISREG(st.st_mode) || (!fchmod(fd, 0600) && !ftruncate(fd, 0))))
+		f = fdopen(fd, "w");
 	if (fd >= 0 && !f)
 		close(fd);
 	return f;

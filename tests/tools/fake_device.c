@@ -8,6 +8,7 @@
  *	FAKE_EVENTS	how many events there are; FAKE_BAD: the seq of a changed one
  *	FAKE_LATER	how many more come while somebody waits
  *	FAKE_READ	an errno that a read gives
+ *	FAKE_NOTED	how many come when somebody wants patching recorded
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -203,6 +204,8 @@ int device_ioctl(int fd, unsigned long request, void *arg)
 		return stats(arg);
 	case VBH_IOC_NOTES:
 		fprintf(stderr, "fake: notes %u\n", *(__u32 *)arg);
+		if (*(__u32 *)arg)
+			add_events(env("FAKE_NOTED"));
 		return 0;
 	case VBH_IOC_ACK:
 		fprintf(stderr, "fake: ack %llu\n", *(__u64 *)arg);

@@ -22,7 +22,7 @@ failures=0
 
 # Runs vbhctl; leaves $out, $err, $code.
 run() {
-	"$vbhctl" "$@" >out 2>err </dev/null
+	timeout -v 60 "$vbhctl" "$@" >out 2>err </dev/null
 	code=$?
 	out=$(<out)
 	err=$(<err)
@@ -446,6 +446,18 @@ smc() {
 	report "and nobody else may read it" $((!$?))
 	run smc report --html /dev/full "$trace"
 	claim "a page that can't be written is an error" 1 "" "*"
+	touch "$dir/page"
+	chmod 644 "$dir/page"
+	run smc report --html "$dir/page" "$trace"
+	[ "$(stat -c %a "$dir/page")" = 600 ]
+	report "a page that was there for all is not any more" $((!$?))
+	(ulimit -f 8; trap '' XFSZ; "$vbhctl" smc report --html "$dir/page" "$trace" 2>err)
+	code=$?
+	out=
+	err=$(<err)
+	claim "a page that gets too large" 1 "" "*page: File too large"
+	[ ! -e "$dir/page" ]
+	report "is not left" $((!$?))
 	head -n 2 "$here/../fuzz/corpus/trace/whole" >"$trace"
 	run smc report "$trace"
 	claim "a trace that was cut off is shown, and said to be" 1 "1 changes*" "*cut off*"
@@ -453,6 +465,114 @@ smc() {
 	json "options may follow the argument, and --json come before what is done" 0 '.[0].by == "key"'
 	run smc report "$here/../fuzz/corpus/trace/gap"
 	claim "a gap is shown" 0 "*gap*3 stores of patching*"
+}
+
+# A machine that fits the kernel's file: no module, and memory of zeroes.
+make_root() {
+	mkdir -p root/proc/sys/kernel
+	echo "$kernel" >root/proc/sys/kernel/osrelease
+	: >root/proc/modules
+	printf '%s\n' "ffffffff81000000 T _text" "ffffffff81000500 T victim" \
+		"ffffffff81000600 T other" "ffffffff81000700 t twin" "ffffffff81000800 t twin" \
+		"ffffffff82000000 T _etext" "ffffffff82800000 D boot_cpu_data" >root/proc/kallsyms
+	{
+		printf '\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\4\0\76\0\1\0\0\0\0\0\0\0\0\0\0\0'
+		printf '\100\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\70\0\1\0\0\0\0\0\0\0'
+		printf '\1\0\0\0\7\0\0\0\0\20\0\0\0\0\0\0\0\0\0\201\377\377\377\377'
+		printf '\0\0\0\1\0\0\0\0\0\0\0\6\0\0\0\0\0\0\0\6\0\0\0\0\0\0\0\0\0\0\0\0'
+	} >root/proc/kcore
+	truncate -s $((0x6001000)) root/proc/kcore
+}
+
+# Whether a process of this name and argument is there.
+runs() {
+	pgrep -f "^sleep $1\$" >/dev/null
+}
+
+record() {
+	FAKE_ROOT=$dir/root FAKE_STATE=open run smc record -o trace "$@"
+}
+
+# Sends a signal to a recording when its command runs, which "sleep $1" shows; waits for it.
+interrupt() {	# ARGUMENT SIGNAL...
+	local arg=$1 pid=$! sig
+
+	shift
+	for _ in $(seq 200); do
+		runs "$arg" && break
+		sleep 0.05
+	done
+	for sig; do
+		kill -"$sig" $pid
+		sleep 0.3
+	done
+	wait $pid
+	code=$?
+	out=$(<out)
+	err=$(<err)
+}
+
+# A trace that is whole, and all of a recording's arguments.
+recording() {
+	local odd=$'caf\xe9'
+
+	if [ ! -e "/boot/vmlinuz-$kernel" ]; then
+		report "recording # SKIP there is no /boot/vmlinuz-$kernel" 1
+		return
+	fi
+	make_root
+	export FAKE_ROOT=$dir/root FAKE_STATE=open
+	touch trace
+	chmod 644 trace
+	FAKE_NOTED=4 record -- sh -c 'exit 3'
+	claim "record exits with the status of its command" 3 "" \
+		"fake: notes 1*fake: notes 0*1 changes of text in trace; 0 events are missing"
+	run smc report trace
+	claim "and what it wrote can be read" 0 "1 changes of kernel text*sh -c exit 3*" ""
+	[ "$(stat -c %a trace)" = 600 ]
+	report "by its owner only, though the file was there before" $((!$?))
+	record -- echo "$odd" -h
+	claim "a command that is no UTF-8 is run and recorded" 0 "$odd -h" "*0 changes of text*"
+	run -j smc report trace
+	json "as far as it can be printed" 0 '.[0].command == "echo caf? -h"'
+	record -- true "$(printf 'a%.0s' {1..1017})éé"
+	claim "one that is cut is" 0 "" "*0 changes of text*"
+	run smc report trace
+	claim "and read" 0 "*aaa?" ""
+	record --for 1 -- sleep 4242
+	claim "a command that still runs when the time is over is ended" 143 "" \
+		"*in trace; *sleep: still ran, and was ended by signal 15"
+	run smc report trace
+	claim "and the trace is whole" 0 "0 changes*" ""
+	record --for 1 -- sh -c 'trap "echo told; exit 5" TERM; while :; do sleep 0.1; done'
+	claim "it may say how it ends" 5 "told" "*in trace; *"
+	"$vbhctl" smc record -o trace -- sleep 4243 >out 2>err &
+	interrupt 4243 TERM
+	claim "so is one whose recording is told to end" 143 "" "*in trace; *was ended by signal 15"
+	! runs 4243
+	report "and it is gone" $((!$?))
+	"$vbhctl" smc record -o trace -- sh -c 'trap "" TERM; while sleep 0.42; do :; done' \
+		>out 2>err &
+	interrupt 0.42 INT INT
+	claim "one that will not end is killed when told twice" 137 "" "*was ended by signal 9"
+	run smc record -o /dev/full -- sleep 4245
+	claim "a trace that can't be written ends it too" 1 "" "*/dev/full: No space left on device"
+	! runs 4245
+	report "and its command" $((!$?))
+	"$vbhctl" smc record -o trace >out 2>err &
+	pid=$!
+	for _ in $(seq 200); do
+		grep -q "notes 1" err && break
+		sleep 0.05
+	done
+	sleep 0.3
+	kill -TERM $pid
+	wait $pid
+	code=$?
+	out=$(<out)
+	err=$(<err)
+	claim "without a command it goes on until told to end, which is no error" 0 "" "*in trace; *"
+	unset FAKE_ROOT FAKE_STATE
 }
 
 # What the completion offers after these words, of which the last is being typed.
@@ -519,6 +639,7 @@ stats
 output
 names
 smc
+recording
 completion
 echo "1..$tests"
 [ $failures = 0 ]
