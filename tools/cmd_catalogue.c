@@ -95,7 +95,7 @@ int open_catalogue(struct vbh_catalogue **catalogue, const char *path)
 		if (fresh < 0)
 			return complain(EXIT_FAILED, "%s", text);
 	} else if (!access(w.file, F_OK)) {
-		complain(EXIT_FAILED, "%s", text);
+		complain(0, "%s: it is damaged or of another version, and is made again now", w.file);
 	}
 	code = make(&w);
 	return code ? code : open_it(catalogue, &w);

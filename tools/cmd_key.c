@@ -71,23 +71,34 @@ static int generate(const char *path)
 	return code;
 }
 
-static int hash_file(const char *path)
+int read_key(const char *path, uint8_t key[VBH_KEY_MAX + 1], size_t *len)
 {
-	uint8_t key[VBH_KEY_MAX + 1];
-	int code, fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
+	int err = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = 1;
 
 	if (fd < 0)
 		return complain(EXIT_FAILED, "%s: %s", path, strerror(errno));
-	n = read(fd, key, sizeof(key));
-	if (n < 0)
-		code = complain(EXIT_FAILED, "%s: %s", path, strerror(errno));
-	else if (!n || n > (ssize_t)VBH_KEY_MAX)
-		code = complain(EXIT_FAILED, "%s: a key file has 1 to %u bytes", path,
-				VBH_KEY_MAX);
-	else
-		code = print_hash(path, key, (size_t)n);
+	for (*len = 0; n && *len <= VBH_KEY_MAX && !err; *len += n > 0 ? (size_t)n : 0) {
+		n = read(fd, key + *len, VBH_KEY_MAX + 1 - *len);
+		if (n < 0 && errno != EINTR)
+			err = errno;
+	}
 	close(fd);
+	if (err)
+		return complain(EXIT_FAILED, "%s: %s", path, strerror(err));
+	if (!*len || *len > VBH_KEY_MAX)
+		return complain(EXIT_FAILED, "%s: a key file has 1 to %u bytes", path, VBH_KEY_MAX);
+	return EXIT_OK;
+}
+
+static int hash_file(const char *path)
+{
+	uint8_t key[VBH_KEY_MAX + 1];
+	size_t len;
+	int code = read_key(path, key, &len);
+
+	if (!code)
+		code = print_hash(path, key, len);
 	explicit_bzero(key, sizeof(key));
 	return code;
 }

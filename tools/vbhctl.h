@@ -92,6 +92,12 @@ const char *name_or_number(enum vbh_names table, uint32_t value, char *buf, size
 const char *plural(uint64_t n, const char *noun, char *buf, size_t len);
 
 /*
+ * A key: all bytes of a file, 1 to VBH_KEY_MAX of them, from a pipe too. Complains;
+ * exit code. It is the caller's to forget either way.
+ */
+int read_key(const char *path, uint8_t key[VBH_KEY_MAX + 1], size_t *len);
+
+/*
  * The running kernel's catalogue, made first if there is none or modules have
  * changed since. path: its file, or NULL for the usual one. Complains; exit code.
  */
