@@ -34,6 +34,7 @@ struct recording {
 	FILE *out;		/* of record */
 	const char *failed;	/* why nothing more can be written, or NULL */
 	uint64_t from, to;	/* of watch */
+	char module[64];	/* that its function is of, or "" */
 	uint64_t printed;
 	bool stopped;		/* VBH was */
 	pid_t pid;		/* of the command while it runs; else 0 */
@@ -358,12 +359,23 @@ static const char *time_of(int64_t ns, char *buf, size_t len)
 	return buf;
 }
 
+/*
+ * Its module may come and go, and a store by another mapping, of which only the
+ * physical address is known, may be to it: it is shown.
+ */
+static bool concerns(const struct recording *s, const struct smc_change *c)
+{
+	if (!c->len)
+		return *s->module && !strcmp(c->object, s->module);
+	return !c->addr || (c->addr < s->to && c->addr + c->len > s->from);
+}
+
 static void watch_change(const struct smc_change *c, void *arg)
 {
 	struct recording *s = arg;
 	char when[64];
 
-	if (c->addr >= s->to || c->addr + c->len <= s->from)
+	if (!concerns(s, c))
 		return;
 	if (opt_json) {
 		put(s, stdout, smc_trace_change(c));
@@ -410,6 +422,7 @@ int smc_cmd_watch(int argc, char **argv)
 {
 	struct recording s = { .system = { .root = "", .kcore = -1 } };
 	struct smc_options opt;
+	struct symbol_info f;
 	int code = smc_options(argc, argv, "fRKM", &opt);
 
 	if (code)
@@ -425,6 +438,8 @@ int smc_cmd_watch(int argc, char **argv)
 	code = open_recording(&s, &opt);
 	if (!code)
 		code = smc_range(argv[optind], &s.from, &s.to);
+	if (!code && symbol_info_at(s.from, &f))
+		snprintf(s.module, sizeof(s.module), "%s", f.module);
 	if (!code)
 		code = ask(&s);
 	if (!code) {
