@@ -218,7 +218,7 @@ static void print_table(const struct smc_trace *t, const struct table *table, en
 	snprintf(title, sizeof(title), "%s", by_names[by]);
 	title[0] = (char)(title[0] - 'a' + 'A');
 	printf("%zu changes of kernel text in %.3f s: %s, %u CPUs, %s%s%s\n", t->nr_changes,
-	       (double)(t->ended - t->started) / 1e9, t->release, t->cpus, t->state,
+	       ((double)t->ended - (double)t->started) / 1e9, t->release, t->cpus, t->state,
 	       *t->command ? "; " : "", t->command);
 	for (size_t i = 0; i < t->nr_changes; i++)
 		unknown += t->changes[i].kind == SMC_UNKNOWN;

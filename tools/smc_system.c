@@ -145,7 +145,8 @@ bool smc_peek(struct smc_system *s, uint64_t addr, void *buf, size_t len)
 	uint64_t page = addr & ~(uint64_t)(PAGE - 1);
 	struct smc_page *p = &s->cache[page / PAGE % CACHE_PAGES];
 
-	if (addr - page + len > PAGE)
+	/* Page 0 is what an empty place of the cache has. */
+	if (!page || addr - page + len > PAGE)
 		return smc_read(s, addr, buf, len);
 	if (p->addr != page) {
 		p->addr = 0;

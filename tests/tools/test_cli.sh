@@ -210,6 +210,8 @@ start_and_seal() {
 	claim "sealing twice is no error" 0 "Was sealed already*Only the key*" ""
 	FAKE_STATE=sealed run -j seal
 	json "seal as JSON" 0 '.[0].sealed and .[0].was_sealed and (.[0].has_key | not)'
+	FAKE_STATE=kprobe run seal
+	claim "seal with a kprobe armed says so" 1 "" "vbhctl: seal: a kprobe is armed*"
 	FAKE_STATE=off run seal
 	claim "seal of a stopped VBH is 3" 3 "" "vbhctl: seal: VBH is not running*"
 }
@@ -246,6 +248,9 @@ stop_and_keys() {
 	claim "and has no hash" 1 "" "*1 to 4096 bytes"
 	run key hash right
 	claim "a key's hash is its SHA-256" 0 "key_hash = \"$(sha256sum <right | cut -d' ' -f1)\";" ""
+	{ printf ri; sleep 0.3; printf ght; } | "$vbhctl" key hash /dev/stdin >pieces
+	cmp -s pieces out
+	report "also of one that comes through a pipe, in pieces" $((!$?))
 	run key generate new
 	claim "generate prints the hash of the file" 0 \
 		"key_hash = \"$(sha256sum <new | cut -d' ' -f1)\";" ""
@@ -321,6 +326,8 @@ events() {
 	claim "a stopped VBH's last events" 0 "TIME*started*" ""
 	FAKE_STATE=off run events
 	claim "a stopped VBH without events is 3" 3 "" "*no events are left"
+	FAKE_STATE=host run events -f --kind patch
+	claim "what a host of VMs can't do is said" 1 "" "vbhctl: events: */dev/vbh does not do this here: on a KVM host*"
 	FAKE_STATE=open FAKE_READ=5 run events
 	claim "an error while reading is 1" 1 "" "vbhctl: events: /dev/vbh: Input/output error"
 
@@ -463,6 +470,10 @@ smc() {
 	claim "a trace that was cut off is shown, and said to be" 1 "1 changes*" "*cut off*"
 	run smc --json report "$here/../fuzz/corpus/trace/gap" --by key
 	json "options may follow the argument, and --json come before what is done" 0 '.[0].by == "key"'
+	sed 's/"started":[0-9]*/"started":-9223372036854775808/; s/\("end","time":\)[0-9]*/\19223372036854775807/' \
+		"$here/../fuzz/corpus/trace/whole" >far
+	run smc report far
+	claim "a trace that says it took 584 years" 0 "5 changes of kernel text in 184467440*" ""
 	run smc report "$here/../fuzz/corpus/trace/gap"
 	claim "a gap is shown" 0 "*gap*3 stores of patching*"
 }
@@ -524,6 +535,10 @@ recording() {
 	export FAKE_ROOT=$dir/root FAKE_STATE=open
 	touch trace
 	chmod 644 trace
+	FAKE_STATE=host run smc record -o none -- true
+	claim "a host of VMs records nothing" 1 "" "*/dev/vbh does not do this here*"
+	[ ! -e none ]
+	report "and leaves no trace" $((!$?))
 	FAKE_NOTED=4 record -- sh -c 'exit 3'
 	claim "record exits with the status of its command" 3 "" \
 		"fake: notes 1*fake: notes 0*1 changes of text in trace; 0 events are missing"
@@ -572,7 +587,64 @@ recording() {
 	out=$(<out)
 	err=$(<err)
 	claim "without a command it goes on until told to end, which is no error" 0 "" "*in trace; *"
+	FAKE_NOTED=4 run smc watch --for 1 victim
+	claim "a watch has what is done to its function, and no more" 0 "" "*victim: watching 0xffffffff81000500-0xffffffff81000600*"
+	FAKE_NOTED=4 FAKE_PHYSICAL=1 run smc watch --for 1 victim
+	claim "and what may be, by another mapping" 0 "TIME*physical 0x12345678 *90 -> cc DENIED, by evil*"
+	run smc sites twin
+	claim "of two functions of a name the one is said" 0 "*" "*twin: 2 symbols*: this is the one at 0xffffffff81000700*others*: 0xffffffff81000800*"
+	run smc watch --for 1 0xffffffff81000800
+	claim "and another is named by its address" 0 "" "*watching 0xffffffff81000800-0xffffffff81100800*"
+	run smc watch --for 1 0xffffffff81000801
+	claim "or an instruction of it" 0 "" "*watching 0xffffffff81000801-0xffffffff81000802*"
+	run smc watch --for 1 0x1000
+	claim "an address that no function has is refused" 1 "" "*0x1000: no function is there*"
 	unset FAKE_ROOT FAKE_STATE
+}
+
+# A module of the machine, at an address that can be read.
+make_module() {	# NAME FILE
+	mkdir -p "root/sys/module/$1/sections" "root/sys/module/$1/notes"
+	echo "$1 4096 0 - Live 0xffffffff86000000" >root/proc/modules
+	echo 0xffffffff86000000 >"root/sys/module/$1/sections/.text"
+	objcopy -O binary -j .note.gnu.build-id --set-section-flags .note.gnu.build-id=alloc \
+		"$2" "root/sys/module/$1/notes/.note.gnu.build-id"
+}
+
+module_files() {
+	local lz4=/lib/modules/$kernel/kernel/lib/lz4
+
+	[ -e root/proc/kcore ] || return
+	make_module lz4_compress "$lz4/lz4_compress.ko"
+	mkdir -p files/kernel files/updates
+	cp "$lz4/lz4_compress.ko" files/kernel
+	cp "$lz4/lz4hc_compress.ko" files/updates/lz4_compress.ko
+	ln -s files link
+	record --modules files -- true
+	claim "of files of one name, that of the build is taken" 0 "" "fake: notes 1*"
+	record --modules link -- true
+	claim "and they are found behind a link" 0 "" "fake: notes 1*"
+	rm files/kernel/*
+	record --modules files -- true
+	claim "where there is none, it is said" 0 "" "*module lz4_compress: *another build*"
+	run smc diff --root root --vmlinux files
+	claim "a folder is no kernel" 1 "" "vbhctl: smc: files: is no regular file"
+	cp "$lz4/lz4_compress.ko" files/kernel
+	run -j smc diff --root root --modules files
+	json "memory of zeroes differs from a module" 8 \
+		'.[0].differences | map(.object) == ["vmlinux", "lz4_compress"]'
+	mv root/proc/modules loaded
+	mkfifo root/proc/modules
+	{
+		cat loaded >root/proc/modules
+		sleep 1
+		: >root/proc/modules
+	} &
+	run -j smc diff --root root --modules files
+	json "unless the module has gone while it was compared" 8 \
+		'.[0].differences | map(.object) == ["vmlinux"]'
+	kill $! 2>/dev/null
+	wait
 }
 
 # What the completion offers after these words, of which the last is being typed.
@@ -640,6 +712,7 @@ output
 names
 smc
 recording
+module_files
 completion
 echo "1..$tests"
 [ $failures = 0 ]

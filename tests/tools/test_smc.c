@@ -591,6 +591,16 @@ static void nops_are_the_kernels(void **state)
 	assert_int_equal(p[13], 0xaa);
 }
 
+static void there_is_nothing_at_address_0(void **state)
+{
+	uint8_t bytes[8];
+
+	(void)state;
+	smc_forget(&sys);
+	assert_false(smc_peek(&sys, 8, bytes, sizeof(bytes)));
+	assert_true(smc_peek(&sys, ROOT_TEXT, bytes, sizeof(bytes)));
+}
+
 static void symbols_are_printable_whatever_the_kernel_says(void **state)
 {
 	static const char odd[] =
@@ -631,6 +641,7 @@ int main(void)
 		E(what_is_not_ended_is_given_out_at_the_end),
 		E(a_store_that_no_table_knows_is_unknown),
 		E(a_site_holds_what_its_table_says_and_nothing_else),
+		E(there_is_nothing_at_address_0),
 		E(symbols_are_printable_whatever_the_kernel_says),
 		cmocka_unit_test(nops_are_the_kernels),
 	};
