@@ -76,11 +76,14 @@ int read_key(const char *path, uint8_t key[VBH_KEY_MAX + 1], size_t *len)
 	int err = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = 1;
 
+	*len = 0;
 	if (fd < 0)
 		return complain(EXIT_FAILED, "%s: %s", path, strerror(errno));
-	for (*len = 0; n && *len <= VBH_KEY_MAX && !err; *len += n > 0 ? (size_t)n : 0) {
+	while (n && !err && *len <= VBH_KEY_MAX) {
 		n = read(fd, key + *len, VBH_KEY_MAX + 1 - *len);
-		if (n < 0 && errno != EINTR)
+		if (n > 0)
+			*len += (size_t)n;
+		else if (n && errno != EINTR)
 			err = errno;
 	}
 	close(fd);
