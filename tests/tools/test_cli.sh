@@ -172,7 +172,7 @@ catalogue() {
 	claim "a folder without modules is 1" 1 "" "vbhctl: catalogue: .: there are no modules*"
 	FAKE_STATE=off run start --policy listed.conf --catalogue cat
 	claim "start takes a catalogue" 0 "VBH runs on*" ""
-	echo damage >>cat
+	echo damage >>./cat
 	FAKE_STATE=off run start --policy listed.conf --catalogue cat
 	claim "but no damaged one" 1 "" "vbhctl: start: cat: is damaged*"
 	FAKE_STATE=off run start --policy "$shipped" --catalogue cat
@@ -495,9 +495,15 @@ make_root() {
 	truncate -s $((0x6001000)) root/proc/kcore
 }
 
-# Whether a process of this name and argument is there.
+# Whether a sleep of this argument is there.
 runs() {
-	pgrep -f "^sleep $1\$" >/dev/null
+	local f words
+
+	for f in /proc/[0-9]*/cmdline; do
+		mapfile -d '' -t words <"$f"
+		[ "${words[*]}" = "sleep $1" ] && return 0
+	done 2>/dev/null
+	return 1
 }
 
 record() {
@@ -517,6 +523,11 @@ interrupt() {	# ARGUMENT SIGNAL...
 		kill -"$sig" $pid
 		sleep 0.3
 	done
+	for _ in $(seq 400); do
+		kill -0 $pid 2>/dev/null || break
+		sleep 0.05
+	done
+	kill -KILL $pid 2>/dev/null
 	wait $pid
 	code=$?
 	out=$(<out)
@@ -554,25 +565,25 @@ recording() {
 	claim "one that is cut is" 0 "" "*0 changes of text*"
 	run smc report trace
 	claim "and read" 0 "*aaa?" ""
-	record --for 1 -- sleep 4242
+	record --for 1 -- sleep 4242$$
 	claim "a command that still runs when the time is over is ended" 143 "" \
 		"*in trace; *sleep: still ran, and was ended by signal 15"
 	run smc report trace
 	claim "and the trace is whole" 0 "0 changes*" ""
 	record --for 1 -- sh -c 'trap "echo told; exit 5" TERM; while :; do sleep 0.1; done'
 	claim "it may say how it ends" 5 "told" "*in trace; *"
-	"$vbhctl" smc record -o trace -- sleep 4243 >out 2>err &
-	interrupt 4243 TERM
+	"$vbhctl" smc record -o trace -- sleep 4243$$ >out 2>err &
+	interrupt 4243$$ TERM
 	claim "so is one whose recording is told to end" 143 "" "*in trace; *was ended by signal 15"
-	! runs 4243
+	! runs 4243$$
 	report "and it is gone" $((!$?))
-	"$vbhctl" smc record -o trace -- sh -c 'trap "" TERM; while sleep 0.42; do :; done' \
+	"$vbhctl" smc record -o trace -- sh -c "trap '' TERM; while sleep 0.42$$; do :; done" \
 		>out 2>err &
-	interrupt 0.42 INT INT
+	interrupt 0.42$$ INT INT
 	claim "one that will not end is killed when told twice" 137 "" "*was ended by signal 9"
-	run smc record -o /dev/full -- sleep 4245
+	run smc record -o /dev/full -- sleep 4245$$
 	claim "a trace that can't be written ends it too" 1 "" "*/dev/full: No space left on device"
-	! runs 4245
+	! runs 4245$$
 	report "and its command" $((!$?))
 	"$vbhctl" smc record -o trace >out 2>err &
 	pid=$!
