@@ -53,6 +53,9 @@ static int fail_plain(struct vbh *vbh, int err)
 		return fail(vbh, -ESRCH, "VBH is not running");
 	case -EPERM:
 		return fail(vbh, err, "the driver refused: CAP_SYS_ADMIN is needed, and nothing can be loosened after the seal");
+	case -EOPNOTSUPP:
+		return fail(vbh, err, "%s does not do this here: on a KVM host it only shows the events of VMs, and in each of them VBH is asked for itself",
+			    VBH_DEVICE);
 	case -ENOTTY:
 		return fail(vbh, err, "the driver does not know this request: it and libvbh " LIBVBH_VERSION " are of different versions");
 	default:
@@ -187,6 +190,8 @@ int vbh_seal(struct vbh *vbh)
 
 	if (err == -EALREADY)
 		return fail(vbh, err, "VBH is sealed already");
+	if (err == -EBUSY)
+		return fail(vbh, err, "a kprobe is armed, and the policy denies kprobes from the seal on: take it away first (/sys/kernel/debug/kprobes/list; dmesg says where it is)");
 	return err ? fail_plain(vbh, err) : 0;
 }
 

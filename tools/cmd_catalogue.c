@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+#include "printable.h"
 #include "vbhctl.h"
 
 #define MODULES_DIR	"/lib/modules/"	/* and the release */
@@ -94,7 +95,7 @@ int open_catalogue(struct vbh_catalogue **catalogue, const char *path)
 		if (fresh < 0)
 			return complain(EXIT_FAILED, "%s", text);
 	} else if (!access(w.file, F_OK)) {
-		complain(EXIT_FAILED, "%s", text);
+		complain(0, "%s: it is damaged or of another version, and is made again now", w.file);
 	}
 	code = make(&w);
 	return code ? code : open_it(catalogue, &w);
@@ -102,7 +103,7 @@ int open_catalogue(struct vbh_catalogue **catalogue, const char *path)
 
 static json_t *json_module(const struct vbh_catalogue_info *m)
 {
-	return json_pack("{s:s, s:o, s:i, s:i, s:i}", "name", m->name,
+	return json_pack("{s:o, s:o, s:i, s:i, s:i}", "name", json_text(m->name),
 			 "digest", json_hex_bytes(m->digest, VBH_HASH_LEN),
 			 "text", (int)m->text, "rodata", (int)m->rodata,
 			 "description", (int)m->description);
@@ -110,7 +111,10 @@ static json_t *json_module(const struct vbh_catalogue_info *m)
 
 static void print_module(const struct vbh_catalogue_info *m)
 {
-	printf("%-32s %8u %8u  ", m->name, m->text, m->rodata);
+	char name[VBH_MODULE_NAME + 1];
+
+	snprintf(name, sizeof(name), "%s", m->name);
+	printf("%-32s %8u %8u  ", printable(name), m->text, m->rodata);
 	for (size_t i = 0; i < VBH_HASH_LEN; i++)
 		printf("%02x", m->digest[i]);
 	putchar('\n');
@@ -159,8 +163,8 @@ static int show_modules(const struct vbh_catalogue *c, const char *file, int n, 
 		json_decref(list);
 		return EXIT_OK;
 	}
-	return print_json(json_pack("{s:s, s:s, s:o}", "file", file, "release",
-				    vbh_catalogue_release(c), "modules", list));
+	return print_json(json_pack("{s:o, s:o, s:o}", "file", json_text(file), "release",
+				    json_text(vbh_catalogue_release(c)), "modules", list));
 }
 
 static int show(const struct which *w, int n, char **asked)
@@ -186,8 +190,8 @@ static int build(struct which *w)
 	if (code)
 		return code;
 	if (opt_json)
-		code = print_json(json_pack("{s:s, s:s, s:i}", "file", w->file, "release",
-					    w->release, "modules",
+		code = print_json(json_pack("{s:o, s:o, s:i}", "file", json_text(w->file), "release",
+					    json_text(w->release), "modules",
 					    (int)vbh_catalogue_modules(c)));
 	else
 		printf("%s: %s of kernel %s\n", w->file,

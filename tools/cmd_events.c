@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 #include "describe.h"
+#include "printable.h"
 #include "symbols.h"
 #include "vbhctl.h"
 
@@ -70,8 +71,7 @@ static const char *clean(const char *name, size_t size, int32_t pid, char *buf, 
 
 	memcpy(comm, name, size);
 	comm[size] = '\0';
-	describe_clean(comm);
-	snprintf(buf, len, "%s[%d]", comm, pid);
+	snprintf(buf, len, "%s[%d]", printable(comm), pid);
 	return buf;
 }
 

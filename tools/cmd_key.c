@@ -20,7 +20,7 @@ static int print_hash(const char *path, const uint8_t *key, size_t len)
 
 	vbh_hash(key, len, hash);
 	if (opt_json)
-		return print_json(json_pack("{s:s, s:o}", "file", path, "key_hash",
+		return print_json(json_pack("{s:o, s:o}", "file", json_text(path), "key_hash",
 					    json_hex_bytes(hash, sizeof(hash))));
 	printf("key_hash = \"");
 	for (size_t i = 0; i < sizeof(hash); i++)
@@ -71,23 +71,37 @@ static int generate(const char *path)
 	return code;
 }
 
+int read_key(const char *path, uint8_t key[VBH_KEY_MAX + 1], size_t *len)
+{
+	int err = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = 1;
+
+	*len = 0;
+	if (fd < 0)
+		return complain(EXIT_FAILED, "%s: %s", path, strerror(errno));
+	while (n && !err && *len <= VBH_KEY_MAX) {
+		n = read(fd, key + *len, VBH_KEY_MAX + 1 - *len);
+		if (n > 0)
+			*len += (size_t)n;
+		else if (n && errno != EINTR)
+			err = errno;
+	}
+	close(fd);
+	if (err)
+		return complain(EXIT_FAILED, "%s: %s", path, strerror(err));
+	if (!*len || *len > VBH_KEY_MAX)
+		return complain(EXIT_FAILED, "%s: a key file has 1 to %u bytes", path, VBH_KEY_MAX);
+	return EXIT_OK;
+}
+
 static int hash_file(const char *path)
 {
 	uint8_t key[VBH_KEY_MAX + 1];
-	int code, fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
+	size_t len;
+	int code = read_key(path, key, &len);
 
-	if (fd < 0)
-		return complain(EXIT_FAILED, "%s: %s", path, strerror(errno));
-	n = read(fd, key, sizeof(key));
-	if (n < 0)
-		code = complain(EXIT_FAILED, "%s: %s", path, strerror(errno));
-	else if (!n || n > (ssize_t)VBH_KEY_MAX)
-		code = complain(EXIT_FAILED, "%s: a key file has 1 to %u bytes", path,
-				VBH_KEY_MAX);
-	else
-		code = print_hash(path, key, (size_t)n);
-	close(fd);
+	if (!code)
+		code = print_hash(path, key, len);
 	explicit_bzero(key, sizeof(key));
 	return code;
 }

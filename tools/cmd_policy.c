@@ -70,8 +70,8 @@ static int print_policy_json(const char *path, const struct vbh_policy *p)
 	for (i = 0; i < VBH_NR_PATCHES; i++)
 		json_object_set_new(patching, vbh_name(VBH_NAMES_PATCH, i),
 				    json_name(VBH_NAMES_PATCHING, p->patching[i]));
-	return print_json(json_pack("{s:s, s:i, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-		"file", path, "ring_records", p->ring_records ? p->ring_records : 2048,
+	return print_json(json_pack("{s:o, s:i, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"file", json_text(path), "ring_records", p->ring_records ? p->ring_records : 2048,
 		"record_patching", p->record_patching,
 		"key_hash", p->has_key ? json_hex_bytes(p->key_hash, sizeof(p->key_hash)) :
 		json_null(), "patching", patching,
@@ -183,8 +183,8 @@ static int print_check(const char *path, const struct vbh_policy *p)
 	for (i = 0; i < VBH_NR_DTR; i++)
 		nr_dtrs += !!p->dtr_rule[i];
 	if (opt_json)
-		return print_json(json_pack("{s:s, s:b, s:i, s:i, s:i, s:i, s:b}", "file", path,
-					    "ok", 1, "region_kinds", nr_regions,
+		return print_json(json_pack("{s:o, s:b, s:i, s:i, s:i, s:i, s:b}", "file",
+					    json_text(path), "ok", 1, "region_kinds", nr_regions,
 					    "pinned_bits", nr_bits, "msrs", p->nr_msrs,
 					    "descriptor_tables", nr_dtrs, "key", p->has_key));
 	printf("%s: ok: %s of region, %s, %s, %s pinned; %s\n", path,
@@ -199,7 +199,8 @@ static int print_check(const char *path, const struct vbh_policy *p)
 static int refused(const char *path, const char *text)
 {
 	if (opt_json)
-		print_json(json_pack("{s:s, s:b, s:s}", "file", path, "ok", 0, "error", text));
+		print_json(json_pack("{s:o, s:b, s:o}", "file", json_text(path), "ok", 0,
+				     "error", json_text(text)));
 	return complain(EXIT_POLICY, "%s", text);
 }
 

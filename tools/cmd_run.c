@@ -2,10 +2,8 @@
 /* start, stop, seal, status: the life of VBH. */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <string.h>
-#include <unistd.h>
 #include "vbhctl.h"
 
 static json_t *json_features(uint32_t features)
@@ -256,20 +254,14 @@ int cmd_start(int argc, char **argv)
 static int unlock(struct vbh *vbh, const char *path)
 {
 	uint8_t key[VBH_KEY_MAX + 1];
-	ssize_t n;
-	int err, fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t len;
+	int err = 0, code = read_key(path, key, &len);
 
-	if (fd < 0)
-		return complain(EXIT_FAILED, "%s: %s", path, strerror(errno));
-	n = read(fd, key, sizeof(key));
-	err = errno;
-	close(fd);
-	if (n < 0)
-		return complain(EXIT_FAILED, "%s: %s", path, strerror(err));
-	if (!n || n > (ssize_t)VBH_KEY_MAX)
-		return complain(EXIT_FAILED, "%s: a key file has 1 to %u bytes", path, VBH_KEY_MAX);
-	err = vbh_unlock(vbh, key, (size_t)n);
+	if (!code)
+		err = vbh_unlock(vbh, key, len);
 	explicit_bzero(key, sizeof(key));
+	if (code)
+		return code;
 	if (err)
 		return complain(err == -EACCES || err == -EAGAIN || err == -EPERM ? EXIT_REFUSED :
 				EXIT_FAILED, "%s: %s", path, vbh_error(vbh));

@@ -7,21 +7,20 @@
 #include "smc_cmd.h"
 #include "vbhctl.h"
 
-static const struct {
-	const char *name;
-	int (*run)(int argc, char **argv);
-} subcommands[] = {
-	{ "record", smc_cmd_record },
-	{ "report", smc_cmd_report },
-	{ "diff", smc_cmd_diff },
-	{ "sites", smc_cmd_sites },
-	{ "watch", smc_cmd_watch },
-};
+#define FILES	"[--vmlinux FILE] [--modules DIR]... "
 
-enum {
-	OPT_ROOT = 256,
-	OPT_VMLINUX,
-	OPT_MODULES,
+const struct command smc_commands[] = {
+	{ "record", "[--for TIME] [-o FILE] " FILES "[--] [COMMAND...]",
+	  "a trace of every change of kernel and module text (takes VBH)", smc_cmd_record },
+	{ "report", "[--by key|symbol|writer|kind] [--disasm] [-v] [--html FILE] [TRACE]",
+	  "a trace as a table, as JSON, or as a page", smc_cmd_report },
+	{ "diff", "[--disasm] " FILES "[--root DIR]",
+	  "text in memory against text on disk: what nothing explains", smc_cmd_diff },
+	{ "sites", FILES "[--root DIR] SYMBOL[+OFFSET]",
+	  "every place in a function that is patched", smc_cmd_sites },
+	{ "watch", "[--for TIME] " FILES "SYMBOL[+OFFSET]",
+	  "each change of a function as it happens (takes VBH)", smc_cmd_watch },
+	{ NULL, NULL, NULL, NULL },
 };
 
 /* "90", "90s", "5m", "2h". */
@@ -57,8 +56,19 @@ static int take_option(int c, struct smc_options *opt)
 	case 'o':
 		opt->output = optarg;
 		break;
-	case 'h':
+	case 'H':
 		opt->html = optarg;
+		break;
+	case 'R':
+		opt->root = optarg;
+		break;
+	case 'K':
+		opt->vmlinux = optarg;
+		break;
+	case 'M':
+		if (opt->nr_modules == SMC_MAX_DIRS)
+			return usage("--modules %s: more than %d directories", optarg, SMC_MAX_DIRS);
+		opt->modules[opt->nr_modules++] = optarg;
 		break;
 	case 'b':
 		opt->by = optarg;
@@ -73,34 +83,36 @@ static int take_option(int c, struct smc_options *opt)
 	return EXIT_OK;
 }
 
+static const struct option longopts[] = {
+	{ "json", 0, NULL, 'j' }, { "root", 1, NULL, 'R' }, { "vmlinux", 1, NULL, 'K' },
+	{ "modules", 1, NULL, 'M' }, { "disasm", 0, NULL, 'D' }, { "output", 1, NULL, 'o' },
+	{ "html", 1, NULL, 'H' }, { "by", 1, NULL, 'b' }, { "for", 1, NULL, 'f' },
+	{ "verbose", 0, NULL, 'v' }, { 0 }
+};
+
+static const char *option_name(int c)
+{
+	const struct option *o = longopts;
+
+	while (o->name && o->val != c)
+		o++;
+	return o->name;
+}
+
 int smc_options(int argc, char **argv, const char *takes, struct smc_options *opt)
 {
-	static const struct option longopts[] = {
-		{ "json", 0, NULL, 'j' }, { "root", 1, NULL, OPT_ROOT },
-		{ "vmlinux", 1, NULL, OPT_VMLINUX }, { "modules", 1, NULL, OPT_MODULES },
-		{ "disasm", 0, NULL, 'D' }, { "output", 1, NULL, 'o' }, { "html", 1, NULL, 'h' },
-		{ "by", 1, NULL, 'b' }, { "for", 1, NULL, 'f' }, { "verbose", 0, NULL, 'v' },
-		{ 0 }
-	};
+	/* What follows a COMMAND is its own. */
+	const char *letters = strchr(takes, '+') ? "+:jo:v" : ":jo:v";
 	int c, code = EXIT_OK;
 
 	*opt = (struct smc_options){ .root = "" };
 	optind = 0;
-	while (!code && (c = next_option(argc, argv, "+:jo:v", longopts)) != -1) {
+	while (!code && (c = next_option(argc, argv, letters, longopts)) != -1) {
 		if (c == '?')
 			return EXIT_USAGE;
-		if (c == OPT_ROOT)
-			opt->root = optarg;
-		else if (c == OPT_VMLINUX)
-			opt->vmlinux = optarg;
-		else if (c == OPT_MODULES && opt->nr_modules < SMC_MAX_DIRS)
-			opt->modules[opt->nr_modules++] = optarg;
-		else if (c == OPT_MODULES)
-			return usage("--modules %s: more than %d directories", optarg, SMC_MAX_DIRS);
-		else if (!strchr(takes, c))
-			return usage("'smc %s' does not take option '%s'", argv[0], argv[optind - 1]);
-		else
-			code = take_option(c, opt);
+		if (!strchr(takes, c))
+			return usage("'smc %s' does not take option '--%s'", argv[0], option_name(c));
+		code = take_option(c, opt);
 	}
 	return code;
 }
@@ -131,15 +143,15 @@ int smc_load(const struct smc_options *opt, struct smc_system *s, struct smc_tex
 
 int cmd_smc(int argc, char **argv)
 {
-	if (argc > 1 && !strcmp(argv[1], "-j")) {
-		opt_json = true;
-		argv++;
-		argc--;
-	}
-	if (argc < 2)
-		return usage("say what: diff, record, report, sites or watch");
-	for (size_t i = 0; i < sizeof(subcommands) / sizeof(subcommands[0]); i++)
-		if (!strcmp(argv[1], subcommands[i].name))
-			return subcommands[i].run(argc - 1, argv + 1);
-	return usage("no such subcommand '%s'", argv[1]);
+	static const struct option only_json[] = { { "json", 0, NULL, 'j' }, { 0 } };
+	const struct command *sub;
+
+	if (next_option(argc, argv, "+:j", only_json) != -1)
+		return EXIT_USAGE;
+	if (optind == argc)
+		return usage("say what: record, report, diff, sites or watch");
+	sub = find_subcommand(argv[optind]);
+	if (!sub)
+		return usage("no such subcommand '%s'", argv[optind]);
+	return sub->run(argc - optind, argv + optind);
 }

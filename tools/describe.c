@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "describe.h"
+#include "printable.h"
 #include "symbols.h"
 
 #define MSR_EFER	0xc0000080u
@@ -235,18 +236,10 @@ static void internal(struct line *l, const struct vbh_event *ev)
 	put_values(l, ev);
 }
 
-void describe_clean(char *name)
-{
-	for (; *name; name++)
-		if (*name < ' ' || *name > '~')
-			*name = '?';
-}
-
 const char *describe_module(const struct vbh_event *ev, char *buf)
 {
 	snprintf(buf, DESCRIBE_MODULE, "%.*s", ev->vm ? 0 : (int)sizeof(ev->module), ev->module);
-	describe_clean(buf);
-	return buf;
+	return printable(buf);
 }
 
 static void module(struct line *l, const struct vbh_event *ev)

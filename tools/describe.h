@@ -7,8 +7,6 @@
 #include <stdint.h>
 #include <libvbh.h>
 
-/* Names that somebody gave himself: no control character reaches the terminal. */
-void describe_clean(char *name);
 /*
  * The name of the module that an event of VBH_KIND_MODULE or _TEXT is about, as
  * far as it can be printed, in buf of DESCRIBE_MODULE bytes; "" if it has none.

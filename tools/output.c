@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "printable.h"
 #include "vbhctl.h"
 
 static bool coloured;
@@ -34,11 +35,20 @@ int print_json(json_t *json)
 	int err;
 
 	if (!json)
-		return complain(EXIT_FAILED, "out of memory");
+		return complain(EXIT_FAILED, "no JSON could be made of it: out of memory, or a text that is not UTF-8");
 	err = json_dumpf(json, stdout, JSON_INDENT(2));
 	json_decref(json);
 	putchar('\n');
 	return err ? EXIT_FAILED : EXIT_OK;
+}
+
+json_t *json_text(const char *text)
+{
+	char *copy = strdup(text);
+	json_t *json = copy ? json_string(printable(copy)) : NULL;
+
+	free(copy);
+	return json;
 }
 
 json_t *json_hex(uint64_t value)

@@ -122,6 +122,7 @@ struct smc_object {
 	struct smc_section *sections;
 	size_t nr_sections;
 	bool module;
+	uint64_t base;		/* of a module */
 };
 
 /* The kernel from FILE, bzImage or vmlinux, where it runs. */
@@ -139,15 +140,20 @@ uint8_t *smc_expected(const struct smc_object *o, uint64_t addr, size_t len);
 bool smc_table(const struct smc_object *o, const char *section, const char *start,
 	       const char *stop, uint64_t *from, uint64_t *to);
 
-/* Where the modules' files are: reads modules.dep or walks the tree. */
+/* Where the modules' files are; of each folder in the order of their paths. */
 struct smc_files {
-	char **path;		/* sorted by module name */
-	char **name;
+	struct smc_file {
+		char *name, *path;	/* the module's, and its file's */
+	} *file;
 	size_t n, max;
 };
 
 int smc_files_find(const char *dir, struct smc_files *f, struct smc_error *e);
-const char *smc_files_of(const struct smc_files *f, const char *module);
+/*
+ * The next file of a module, the likeliest first: *at is the number of files at
+ * first, and NULL is behind the last.
+ */
+const char *smc_files_next(const struct smc_files *f, const char *module, size_t *at);
 void smc_files_free(struct smc_files *f);
 
 /* What the processor and the boot chose, as patching at boot depends on it. */

@@ -23,14 +23,14 @@ struct smc_options {
 
 /*
  * Parses those options of a command that `takes` names, by letter: D --disasm,
- * o -o, h --html, b --by, f --for, v -v; --root, --vmlinux and --modules go with
- * every one. EXIT_OK, or it has complained.
+ * o -o, H --html, b --by, f --for, v -v, R --root, K --vmlinux, M --modules; and
+ * '+': the first argument ends them. EXIT_OK, or it has complained.
  */
 int smc_options(int argc, char **argv, const char *takes, struct smc_options *opt);
 /* Opens and loads what they name, or complains. Both are to be freed either way. */
 int smc_load(const struct smc_options *opt, struct smc_system *s, struct smc_text *t);
 int smc_open(const struct smc_options *opt, struct smc_system *s);
-/* The addresses of "SYMBOL", or the one of "SYMBOL+OFFSET"; or it has complained. */
+/* The addresses of "SYMBOL" or "0x...", or the one of "SYMBOL+OFFSET"; or it has complained. */
 int smc_range(const char *text, uint64_t *from, uint64_t *to);
 
 #endif

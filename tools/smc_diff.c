@@ -25,7 +25,7 @@
 
 struct diff {
 	uint64_t addr;
-	size_t len;
+	size_t len;		/* 0: the section can't be read */
 	const char *section;
 	const struct smc_object *object;
 	uint8_t expected[SHOWN], found[SHOWN];
@@ -182,8 +182,8 @@ static int compare_object(struct smc_text *t, const struct smc_object *o, struct
 		if (!memory)
 			return -ENOMEM;
 		if (!smc_read(t->system, s->addr, memory, s->size)) {
-			complain(0, "%s of %s can't be read", s->name, o->name);
-			r->unread++;
+			err = put_diff(r, &(struct diff){ .addr = s->addr, .section = s->name,
+							  .object = o });
 		} else {
 			r->bytes += s->size;
 			err = compare(t, o, s, memory, r);
@@ -205,7 +205,6 @@ static int compare_all(struct smc_text *t, struct diffs *r)
 		if (try && !*t->system->root)
 			smc_kprobes_read(t);
 		r->n = 0;
-		r->unread = 0;
 		r->bytes = 0;
 		expect_due(t);
 		for (size_t i = 0; !err && i < t->nr_objects; i++)
@@ -214,6 +213,42 @@ static int compare_all(struct smc_text *t, struct diffs *r)
 			break;
 	}
 	return err;
+}
+
+static bool is_loaded(const struct smc_system *s, const struct smc_object *o)
+{
+	for (size_t i = 0; i < s->nr_modules; i++)
+		if (s->modules[i].live && s->modules[i].base == o->base &&
+		    !strcmp(s->modules[i].name, o->name))
+			return true;
+	return !o->module;
+}
+
+/*
+ * What differs in a module that went meanwhile is no matter, nor is what could
+ * not be read of it; what could not be read else is said.
+ */
+static int settle(struct smc_text *t, struct diffs *r)
+{
+	struct smc_error e = { "" };
+	size_t kept = 0;
+
+	if (r->n && smc_system_modules(t->system, &e))
+		return complain(EXIT_FAILED, "%s", e.text);
+	for (size_t i = 0; i < r->n; i++) {
+		struct diff *d = &r->d[i];
+
+		if (!is_loaded(t->system, d->object))
+			continue;
+		if (!d->len) {
+			complain(0, "%s of %s can't be read", d->section, d->object->name);
+			r->unread++;
+			continue;
+		}
+		r->d[kept++] = *d;
+	}
+	r->n = kept;
+	return EXIT_OK;
 }
 
 static void hex(const uint8_t *p, size_t len, char *buf)
@@ -303,11 +338,11 @@ static json_t *json_diff(struct smc_text *t, const struct diff *d)
 	char where[256], note[1024];
 
 	remark(t, d, note, sizeof(note));
-	return json_pack("{s:o, s:s, s:s, s:s, s:I, s:o, s:o, s:s}", "address", json_hex(d->addr),
-			 "symbol", symbol_at(d->addr, where, sizeof(where)),
-			 "object", d->object->name, "section", d->section,
+	return json_pack("{s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "address", json_hex(d->addr),
+			 "symbol", json_text(symbol_at(d->addr, where, sizeof(where))),
+			 "object", json_text(d->object->name), "section", json_text(d->section),
 			 "length", (json_int_t)d->len, "expected", json_hex_bytes(d->expected, n),
-			 "found", json_hex_bytes(d->found, n), "note", note);
+			 "found", json_hex_bytes(d->found, n), "note", json_text(note));
 }
 
 static int print_all(struct smc_text *t, const struct diffs *r, bool disasm)
@@ -320,7 +355,7 @@ static int print_all(struct smc_text *t, const struct diffs *r, bool disasm)
 		for (size_t i = 0; i < r->n; i++)
 			json_array_append_new(list, json_diff(t, &r->d[i]));
 		for (size_t i = 0; i < t->nr_missing; i++)
-			json_array_append_new(missing, json_string(t->missing[i]));
+			json_array_append_new(missing, json_text(t->missing[i]));
 		return print_json(json_pack("{s:s, s:s, s:I, s:I, s:o, s:o}", "release",
 					    t->system->release, "read_by", "/proc/kcore",
 					    "bytes", (json_int_t)r->bytes, "objects",
@@ -345,7 +380,9 @@ static int run(struct smc_text *t, const struct smc_options *opt)
 		return complain(EXIT_FAILED, r.n ? "more than %d differences: is this the right kernel?" :
 				"out of memory", MAX_DIFFS / 2);
 	}
-	code = print_all(t, &r, opt->disasm);
+	code = settle(t, &r);
+	if (!code)
+		code = print_all(t, &r, opt->disasm);
 	for (size_t i = 0; i < t->nr_missing; i++)
 		complain(0, "module %s: not compared (--modules DIR)", t->missing[i]);
 	complain(0, "%zu MiB of text of %zu objects compared; the kernel itself supplied what was read (/proc/kcore)",
@@ -361,7 +398,7 @@ int smc_cmd_diff(int argc, char **argv)
 	struct smc_options opt;
 	struct smc_system s;
 	struct smc_text t = { 0 };
-	int code = smc_options(argc, argv, "D", &opt);
+	int code = smc_options(argc, argv, "DRKM", &opt);
 
 	if (code)
 		return code;

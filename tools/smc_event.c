@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "describe.h"
+#include "printable.h"
 #include "smc_event.h"
 #include "symbols.h"
 
@@ -332,7 +333,7 @@ static void start(struct smc_open *o, const struct vbh_event *ev, int64_t time)
 		memcpy(o->comm, ev->comm, sizeof(ev->comm));
 	else
 		o->c.pid = -1;
-	describe_clean(o->comm);
+	printable(o->comm);
 }
 
 /* A store by itself. */
@@ -460,16 +461,22 @@ static void give_up(struct smc_events *e)
 	}
 }
 
-/* What the counts in an event say is missing before it. */
+/*
+ * What the counts in an event say is missing before it. Those of the first ones
+ * are in what it began with: they came while that was asked for.
+ */
 static void count(struct smc_events *e, const struct vbh_event *ev, int64_t time)
 {
-	uint64_t patches = 0, lost = ev->lost - e->lost;
+	uint64_t patches = 0, lost = 0;
 
-	if (ev->kind == VBH_KIND_PATCH) {
+	if (ev->kind == VBH_KIND_PATCH && ev->patches > e->patches) {
 		patches = ev->patches - e->patches - 1;
 		e->patches = ev->patches;
 	}
-	e->lost = ev->lost;
+	if (ev->lost > e->lost) {
+		lost = ev->lost - e->lost;
+		e->lost = ev->lost;
+	}
 	if (patches || lost) {
 		/* What was begun before it may have been ended, and begun again. */
 		give_up(e);
@@ -518,8 +525,9 @@ void smc_events_end(struct smc_events *e)
 {
 	struct vbh_event last = { .tsc = e->info->tsc };
 	int64_t time = vbh_event_time(e->info, &last);
-	uint64_t patches = e->info->status.patches - e->patches;
-	uint64_t lost = e->info->status.events_lost - e->lost;
+	const struct vbh_status *st = &e->info->status;
+	uint64_t patches = st->patches > e->patches ? st->patches - e->patches : 0;
+	uint64_t lost = st->events_lost > e->lost ? st->events_lost - e->lost : 0;
 
 	give_up(e);
 	if (e->info->running && (patches || lost)) {

@@ -51,7 +51,6 @@ struct smc_events {
 	struct smc_open *open;	/* changes that are not complete */
 	size_t nr_open, max_open;
 	uint64_t patches, lost;	/* as the last event counted them */
-	bool counted;
 	uint64_t events, changes, missing;
 	int64_t refreshed, renamed;	/* when modules were read again, and symbols */
 };

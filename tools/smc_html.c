@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include "smc_html.h"
 #include "smc_trace.h"
 #include "vbhctl.h"
@@ -37,9 +39,9 @@ static json_t *json_page_change(const struct smc_change *c)
 	char code[512];
 
 	smc_disassemble(c->addr, c->old, c->len, code, sizeof(code));
-	json_object_set_new(j, "old_code", json_string(code));
+	json_object_set_new(j, "old_code", json_text(code));
 	smc_disassemble(c->addr, c->new, c->len, code, sizeof(code));
-	json_object_set_new(j, "new_code", json_string(code));
+	json_object_set_new(j, "new_code", json_text(code));
 	return j;
 }
 
@@ -70,6 +72,7 @@ int smc_html(const struct smc_trace *t, const char *path)
 {
 	const char *mark = strstr(smc_html_template, MARK);
 	json_t *page = json_page(t);
+	struct stat st;
 	FILE *f = page && mark ? smc_create(path) : NULL;
 	bool ok;
 
@@ -83,5 +86,11 @@ int smc_html(const struct smc_trace *t, const char *path)
 	ok = !ferror(f) && ok;
 	ok = !fclose(f) && ok;
 	json_decref(page);
-	return ok ? EXIT_OK : complain(EXIT_FAILED, "%s: %s", path, strerror(errno));
+	if (ok)
+		return EXIT_OK;
+	complain(EXIT_FAILED, "%s: %s", path, strerror(errno));
+	/* A piece of a page looks like one. */
+	if (!lstat(path, &st) && S_ISREG(st.st_mode))
+		unlink(path);
+	return EXIT_FAILED;
 }

@@ -466,7 +466,7 @@ int smc_module_load(struct smc_system *s, const struct smc_module *m, const char
 {
 	int err;
 
-	*o = (struct smc_object){ .module = true };
+	*o = (struct smc_object){ .module = true, .base = m->base };
 	snprintf(o->name, sizeof(o->name), "%s", m->name);
 	snprintf(o->path, sizeof(o->path), "%s", path);
 	err = smc_blob_read(path, &o->file, e);

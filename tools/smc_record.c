@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "printable.h"
 #include "smc_cmd.h"
 #include "smc_trace.h"
 #include "symbols.h"
@@ -31,10 +32,14 @@ struct recording {
 	struct smc_text text;
 	struct smc_events events;
 	FILE *out;		/* of record */
-	bool failed;		/* to write */
+	const char *failed;	/* why nothing more can be written, or NULL */
 	uint64_t from, to;	/* of watch */
+	char module[64];	/* that its function is of, or "" */
 	uint64_t printed;
 	bool stopped;		/* VBH was */
+	pid_t pid;		/* of the command while it runs; else 0 */
+	int status;		/* of it then */
+	bool asked;		/* it was told to end */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -148,50 +153,103 @@ static pid_t spawn(char **argv)
 	_exit(127);
 }
 
+static bool command_ended(struct recording *s)
+{
+	if (!s->pid || waitpid(s->pid, &s->status, WNOHANG) != s->pid)
+		return false;
+	s->pid = 0;
+	return true;
+}
+
+static void tell_to_end(struct recording *s)
+{
+	interrupted = 0;
+	kill(s->pid, s->asked ? SIGKILL : SIGTERM);
+	s->asked = true;
+}
+
+/*
+ * A command that still runs when it is time is told to end, and what it puts
+ * back then is recorded too; at a second interrupt it has no choice.
+ */
+static bool is_over(struct recording *s, int64_t *until)
+{
+	bool due = interrupted || now() >= *until;
+
+	if (command_ended(s) || s->stopped || s->failed)
+		return true;
+	if (!due || !s->pid)
+		return due;
+	*until = INT64_MAX;
+	tell_to_end(s);
+	return false;
+}
+
+/* Where recording ended first. */
+static void end_command(struct recording *s)
+{
+	if (s->pid)
+		tell_to_end(s);
+	while (s->pid && waitpid(s->pid, &s->status, 0) < 0 && errno == EINTR)
+		if (interrupted)
+			tell_to_end(s);
+	s->pid = 0;
+}
+
 /* Until the command ends, the time is over, or somebody interrupts. */
-static int follow(struct recording *s, char **argv, uint64_t seconds, int *status)
+static int follow(struct recording *s, char **argv, uint64_t seconds)
 {
 	int64_t until = seconds ? now() + (int64_t)seconds * 1000000000ll : INT64_MAX;
-	pid_t pid = argv ? spawn(argv) : 0;
 	bool over = false;
 	int ret;
 
-	if (pid < 0)
+	s->pid = argv ? spawn(argv) : 0;
+	if (s->pid < 0) {
+		s->pid = 0;
 		return complain(EXIT_FAILED, "fork: %s", strerror(errno));
+	}
 	do {
 		/* Before the last look: what came until then is there. */
-		over = interrupted || now() >= until || s->stopped || s->failed ||
-		       (pid > 0 && waitpid(pid, status, WNOHANG) == pid);
+		over = is_over(s, &until);
 		ret = drain(s);
 		if (ret < 0)
 			return complain_vbh(s->vbh, ret);
 		if (!ret && !over)
 			nap();
-		if (!s->out && fflush(stdout))
-			s->failed = true;
+		/* A full disk ends it now, not at the end. */
+		if (fflush(s->out ? s->out : stdout) && !s->failed)
+			s->failed = strerror(errno);
 	} while (!over);
 	return EXIT_OK;
 }
 
-static void put(struct recording *s, json_t *line)
+static void put(struct recording *s, FILE *f, json_t *line)
 {
-	if (!smc_trace_put(s->out, line))
-		s->failed = true;
+	if (!line)
+		s->failed = "a line could not be encoded";
+	else if (!smc_trace_put(f, line) && !s->failed)
+		s->failed = strerror(errno);
 }
 
 static void record_change(const struct smc_change *c, void *arg)
 {
-	put(arg, smc_trace_change(c));
+	struct recording *s = arg;
+
+	put(s, s->out, smc_trace_change(c));
 }
 
 static void record_gap(uint64_t patches, uint64_t lost, int64_t time, void *arg)
 {
-	put(arg, smc_trace_gap(patches, lost, time));
+	struct recording *s = arg;
+
+	put(s, s->out, smc_trace_gap(patches, lost, time));
 }
 
 static void record_other(const struct vbh_event *ev, int64_t time, void *arg)
 {
-	put(arg, smc_trace_event(ev, time));
+	struct recording *s = arg;
+
+	put(s, s->out, smc_trace_event(ev, time));
 }
 
 /* The command as one line, for the header. */
@@ -205,53 +263,64 @@ static void join(char **argv, char *buf, size_t len)
 
 		used += n > 0 ? (size_t)n : 0;
 	}
+	printable(buf);
 }
 
+/* What is counted up to here is to be there; what is patched after it is nobody's loss. */
 static int finish(struct recording *s)
 {
-	int err = vbh_events_patching(s->vbh, false);
+	int err = vbh_info(s->vbh, &s->info);
+	uint64_t patches = s->info.status.patches, lost = s->info.status.events_lost;
 
 	if (!err)
-		err = vbh_info(s->vbh, &s->info);
+		err = vbh_events_patching(s->vbh, false);
 	if (!err && drain(s) < 0)
 		err = -EIO;
+	s->info.status.patches = patches;
+	s->info.status.events_lost = lost;
 	smc_events_end(&s->events);
 	return err ? complain_vbh(s->vbh, err) : EXIT_OK;
+}
+
+static int command_status(const struct recording *s, const char *name)
+{
+	int sig = WIFSIGNALED(s->status) ? WTERMSIG(s->status) : 0;
+
+	if (sig)
+		return complain(128 + sig, "%s: %s by signal %d", name,
+				s->asked ? "still ran, and was ended" : "killed", sig);
+	return WEXITSTATUS(s->status);
 }
 
 static int run_record(struct recording *s, const struct smc_options *opt, char **argv)
 {
 	char command[1024];
-	int status = 0, code = ask(s);
+	int code;
 
-	if (code)
-		return code;
 	join(argv, command, sizeof(command));
-	put(s, smc_trace_header(&s->text, &s->info, command));
-	code = follow(s, argv, opt->seconds, &status);
+	put(s, s->out, smc_trace_header(&s->text, &s->info, command));
+	code = follow(s, argv, opt->seconds);
+	end_command(s);
 	if (!code)
 		code = finish(s);
-	put(s, smc_trace_end(&s->events, (int64_t)s->info.realtime_ns));
-	if (s->failed || fflush(s->out))
-		return complain(EXIT_FAILED, "%s: %s", opt->output, strerror(errno));
+	put(s, s->out, smc_trace_end(&s->events, (int64_t)s->info.realtime_ns));
+	if (fflush(s->out) && !s->failed)
+		s->failed = strerror(errno);
+	if (s->failed)
+		return complain(EXIT_FAILED, "%s: %s", opt->output, s->failed);
 	if (code)
 		return code;
 	complain(0, "%" PRIu64 " changes of text in %s; %" PRIu64 " events are missing%s",
 		 s->events.changes, opt->output, s->events.missing,
 		 s->stopped ? "; VBH was stopped" : "");
-	if (!argv)
-		return EXIT_OK;
-	if (WIFSIGNALED(status))
-		return complain(128 + WTERMSIG(status), "%s: killed by signal %d", argv[0],
-				WTERMSIG(status));
-	return WEXITSTATUS(status);
+	return argv ? command_status(s, argv[0]) : EXIT_OK;
 }
 
 int smc_cmd_record(int argc, char **argv)
 {
 	struct recording s = { .system = { .root = "", .kcore = -1 } };
 	struct smc_options opt;
-	int code = smc_options(argc, argv, "fo", &opt);
+	int code = smc_options(argc, argv, "+foRKM", &opt);
 
 	if (code)
 		return code;
@@ -264,6 +333,8 @@ int smc_cmd_record(int argc, char **argv)
 	s.events.other = record_other;
 	catch_signals();
 	code = open_recording(&s, &opt);
+	if (!code)
+		code = ask(&s);
 	if (!code) {
 		s.out = smc_create(opt.output);
 		code = s.out ? run_record(&s, &opt, optind < argc ? argv + optind : NULL) :
@@ -288,16 +359,26 @@ static const char *time_of(int64_t ns, char *buf, size_t len)
 	return buf;
 }
 
+/*
+ * Its module may come and go, and a store by another mapping, of which only the
+ * physical address is known, may be to it: it is shown.
+ */
+static bool concerns(const struct recording *s, const struct smc_change *c)
+{
+	if (!c->len)
+		return *s->module && !strcmp(c->object, s->module);
+	return !c->addr || (c->addr < s->to && c->addr + c->len > s->from);
+}
+
 static void watch_change(const struct smc_change *c, void *arg)
 {
 	struct recording *s = arg;
 	char when[64];
 
-	if (c->addr >= s->to || c->addr + c->len <= s->from)
+	if (!concerns(s, c))
 		return;
 	if (opt_json) {
-		if (!smc_trace_put(stdout, smc_trace_change(c)))
-			s->failed = true;
+		put(s, stdout, smc_trace_change(c));
 		return;
 	}
 	if (!s->printed++)
@@ -341,7 +422,8 @@ int smc_cmd_watch(int argc, char **argv)
 {
 	struct recording s = { .system = { .root = "", .kcore = -1 } };
 	struct smc_options opt;
-	int status, code = smc_options(argc, argv, "f", &opt);
+	struct symbol_info f;
+	int code = smc_options(argc, argv, "fRKM", &opt);
 
 	if (code)
 		return code;
@@ -356,11 +438,13 @@ int smc_cmd_watch(int argc, char **argv)
 	code = open_recording(&s, &opt);
 	if (!code)
 		code = smc_range(argv[optind], &s.from, &s.to);
+	if (!code && symbol_info_at(s.from, &f))
+		snprintf(s.module, sizeof(s.module), "%s", f.module);
 	if (!code)
 		code = ask(&s);
 	if (!code) {
 		complain(0, "%s: watching %#" PRIx64 "-%#" PRIx64, argv[optind], s.from, s.to);
-		code = follow(&s, NULL, opt.seconds, &status);
+		code = follow(&s, NULL, opt.seconds);
 	}
 	if (!code)
 		code = finish(&s);

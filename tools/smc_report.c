@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "printable.h"
 #include "smc_cmd.h"
 #include "smc_html.h"
 #include "smc_trace.h"
@@ -112,7 +113,8 @@ static int make_table(const struct smc_trace *trace, enum by by, struct table *t
 		return -ENOMEM;
 	for (size_t i = 0; i < trace->nr_changes; i++) {
 		group_text(&trace->changes[i], by, text, sizeof(text));
-		t->entries[i] = (struct entry){ &trace->changes[i], strdup(text) };
+		/* It may have been cut in a character. */
+		t->entries[i] = (struct entry){ &trace->changes[i], strdup(printable(text)) };
 		if (!t->entries[i].group)
 			return -ENOMEM;
 	}
@@ -216,7 +218,7 @@ static void print_table(const struct smc_trace *t, const struct table *table, en
 	snprintf(title, sizeof(title), "%s", by_names[by]);
 	title[0] = (char)(title[0] - 'a' + 'A');
 	printf("%zu changes of kernel text in %.3f s: %s, %u CPUs, %s%s%s\n", t->nr_changes,
-	       (double)(t->ended - t->started) / 1e9, t->release, t->cpus, t->state,
+	       ((double)t->ended - (double)t->started) / 1e9, t->release, t->cpus, t->state,
 	       *t->command ? "; " : "", t->command);
 	for (size_t i = 0; i < t->nr_changes; i++)
 		unknown += t->changes[i].kind == SMC_UNKNOWN;
@@ -298,7 +300,7 @@ int smc_cmd_report(int argc, char **argv)
 	struct smc_error e = { "" };
 	const char *path = "vbh-smc.trace";
 	enum by by;
-	int code = smc_options(argc, argv, "Dvbh", &opt);
+	int code = smc_options(argc, argv, "DvbH", &opt);
 
 	if (!code)
 		code = parse_by(opt.by, &by);

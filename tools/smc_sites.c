@@ -8,6 +8,43 @@
 #include "symbols.h"
 #include "vbhctl.h"
 
+#define MAX_NAMESAKES	8
+
+/* Static functions may have the same name: the first is taken, and that is said. */
+static bool find_named(const char *name, struct symbol_info *s)
+{
+	struct symbol_info all[MAX_NAMESAKES];
+	size_t used = 0, n = symbols_named(name, all, MAX_NAMESAKES);
+	char others[512] = "";
+
+	if (!n)
+		return false;
+	*s = all[0];
+	for (size_t i = 1; i < n && i < MAX_NAMESAKES && used < sizeof(others); i++)
+		used += (size_t)snprintf(others + used, sizeof(others) - used,
+					 " 0x%" PRIx64 "%s%s%s", all[i].addr,
+					 *all[i].module ? " [" : "", all[i].module,
+					 *all[i].module ? "]" : "");
+	if (n > 1)
+		complain(0, "%s: %zu symbols have this name: this is the one at 0x%" PRIx64 "; the others are named by their addresses:%s%s",
+			 name, n, s->addr, others, n > MAX_NAMESAKES ? " ..." : "");
+	return true;
+}
+
+/* "0x...": a function by where it begins, or one instruction of it. */
+static int range_at(const char *text, uint64_t *from, uint64_t *to)
+{
+	struct symbol_info s;
+	char *end;
+	uint64_t addr = strtoull(text, &end, 16);
+
+	if (*end || !symbol_info_at(addr, &s))
+		return complain(EXIT_FAILED, "%s: no function is there", text);
+	*from = addr;
+	*to = addr == s.addr ? s.end : addr + 1;
+	return EXIT_OK;
+}
+
 int smc_range(const char *text, uint64_t *from, uint64_t *to)
 {
 	char name[256];
@@ -17,6 +54,8 @@ int smc_range(const char *text, uint64_t *from, uint64_t *to)
 	uint64_t offset = 0;
 	char *end;
 
+	if (!strncmp(text, "0x", 2))
+		return range_at(text, from, to);
 	if (len >= sizeof(name))
 		return complain(EXIT_FAILED, "%s: no such symbol", text);
 	memcpy(name, text, len);
@@ -26,7 +65,7 @@ int smc_range(const char *text, uint64_t *from, uint64_t *to)
 		if (end == plus + 1 || *end)
 			return usage("%s: '%s' is no offset", text, plus + 1);
 	}
-	if (!symbol_named(name, NULL, &s))
+	if (!find_named(name, &s))
 		return complain(EXIT_FAILED, "%s: no such symbol in /proc/kallsyms", name);
 	if (offset >= s.end - s.addr)
 		return complain(EXIT_FAILED, "%s: %s has %#" PRIx64 " bytes only", text, name,
@@ -61,9 +100,9 @@ static void fill(struct smc_text *t, const struct smc_site *s, struct row *r)
 
 static json_t *json_site(const struct smc_site *s, const char *kind, const struct row *r)
 {
-	return json_pack("{s:o, s:s, s:s, s:i, s:s, s:s, s:s}", "address", json_hex(s->addr),
-			 "symbol", r->where, "kind", kind, "length", s->len, "key", r->key,
-			 "state", r->state, "bytes", r->now);
+	return json_pack("{s:o, s:o, s:s, s:i, s:o, s:o, s:s}", "address", json_hex(s->addr),
+			 "symbol", json_text(r->where), "kind", kind, "length", s->len, "key",
+			 json_text(r->key), "state", json_text(r->state), "bytes", r->now);
 }
 
 static int print(struct smc_text *t, const struct smc_site *s, size_t n, uint64_t from)
@@ -95,7 +134,7 @@ int smc_cmd_sites(int argc, char **argv)
 	const struct smc_site *first;
 	uint64_t from = 0, to = 0;
 	size_t n;
-	int code = smc_options(argc, argv, "", &opt);
+	int code = smc_options(argc, argv, "RKM", &opt);
 
 	if (code)
 		return code;

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "printable.h"
 #include "smc.h"
 #include "symbols.h"
 
@@ -144,7 +145,8 @@ bool smc_peek(struct smc_system *s, uint64_t addr, void *buf, size_t len)
 	uint64_t page = addr & ~(uint64_t)(PAGE - 1);
 	struct smc_page *p = &s->cache[page / PAGE % CACHE_PAGES];
 
-	if (addr - page + len > PAGE)
+	/* Page 0 is what an empty place of the cache has. */
+	if (!page || addr - page + len > PAGE)
 		return smc_read(s, addr, buf, len);
 	if (p->addr != page) {
 		p->addr = 0;
@@ -180,6 +182,7 @@ int smc_system_modules(struct smc_system *s, struct smc_error *e)
 		if (sscanf(line, "%63s %" SCNu64 " %*s %*s %31s %" SCNx64, m.name, &m.size,
 			   state, &m.base) != 4)
 			continue;
+		printable(m.name);
 		m.live = !strcmp(state, "Live");
 		if (s->nr_modules == max) {
 			struct smc_module *p;
@@ -211,6 +214,7 @@ int smc_system_open(struct smc_system *s, const char *root, struct smc_error *e)
 	n = slurp(smc_path(s, "/proc/sys/kernel/osrelease"), s->release, sizeof(s->release) - 1);
 	while (n && isspace((unsigned char)s->release[n - 1]))
 		s->release[--n] = '\0';
+	printable(s->release);
 	if (!n)
 		return smc_fail(e, -ENOENT, "%s: can't be read", smc_path(s, "/proc/sys/kernel/osrelease"));
 	read_build_id(smc_path(s, "/sys/kernel/notes"), s->build_id);

@@ -82,50 +82,56 @@ static int visit(const char *path, const struct stat *st, int type, struct FTW *
 		return 0;
 	if (f->n == f->max) {
 		size_t max = f->max ? 2 * f->max : 1024;
-		char **names = realloc(f->name, max * sizeof(*names));
-		char **paths;
+		struct smc_file *p = realloc(f->file, max * sizeof(*p));
 
-		if (names)
-			f->name = names;
-		paths = realloc(f->path, max * sizeof(*paths));
-		if (paths)
-			f->path = paths;
-		if (!names || !paths) {
+		if (!p) {
 			free(name);
 			return -1;
 		}
+		f->file = p;
 		f->max = max;
 	}
-	f->path[f->n] = strdup(path);
-	f->name[f->n] = name;
-	return f->path[f->n++] ? 0 : -1;
+	f->file[f->n] = (struct smc_file){ name, strdup(path) };
+	return f->file[f->n++].path ? 0 : -1;
+}
+
+static int by_path(const void *a, const void *b)
+{
+	return strcmp(((const struct smc_file *)a)->path, ((const struct smc_file *)b)->path);
 }
 
 int smc_files_find(const char *dir, struct smc_files *f, struct smc_error *e)
 {
+	/* Links in it are not followed, for there may be loops; it may be one itself. */
+	char *real = realpath(dir, NULL);
+	size_t before = f->n;
+	int err = 0;
+
 	walked = f;
-	if (nftw(dir, visit, 32, FTW_PHYS) < 0)
-		return smc_fail(e, -errno, "%s: %s", dir, strerror(errno));
-	return 0;
+	if (!real || nftw(real, visit, 32, FTW_PHYS) < 0)
+		err = smc_fail(e, errno ? -errno : -ENOMEM, "%s: %s", dir, strerror(errno));
+	free(real);
+	if (!err && f->n > before)
+		qsort(f->file + before, f->n - before, sizeof(*f->file), by_path);
+	return err;
 }
 
-const char *smc_files_of(const struct smc_files *f, const char *module)
+const char *smc_files_next(const struct smc_files *f, const char *module, size_t *at)
 {
-	/* The last one found: updates/ is behind kernel/, as depmod prefers it. */
-	for (size_t i = f->n; i; i--)
-		if (!strcmp(f->name[i - 1], module))
-			return f->path[i - 1];
+	/* From the end: updates/ is behind kernel/, as depmod prefers it. */
+	while (*at)
+		if (!strcmp(f->file[--*at].name, module))
+			return f->file[*at].path;
 	return NULL;
 }
 
 void smc_files_free(struct smc_files *f)
 {
 	for (size_t i = 0; i < f->n; i++) {
-		free(f->path[i]);
-		free(f->name[i]);
+		free(f->file[i].path);
+		free(f->file[i].name);
 	}
-	free(f->path);
-	free(f->name);
+	free(f->file);
 	*f = (struct smc_files){ 0 };
 }
 
@@ -262,20 +268,24 @@ static void miss(struct smc_text *t, const char *module, const char *why)
 static void load_module(struct smc_system *s, const struct smc_module *m,
 			const struct smc_files *files, struct smc_text *t)
 {
-	const char *path = smc_files_of(files, m->name);
 	struct smc_object *o = &t->objects[t->nr_objects];
 	struct smc_error e = { "" };
+	size_t at = files->n;
+	const char *path;
 
 	if (!m->live) {
 		miss(t, m->name, "is just being loaded or unloaded");
-	} else if (!path) {
-		miss(t, m->name, "has no file");
-	} else if (smc_module_load(s, m, path, o, &e)) {
-		miss(t, m->name, e.text);
-		smc_object_free(o);
-	} else {
-		t->nr_objects++;
+		return;
 	}
+	/* There may be several of its name: its build id tells which was loaded. */
+	while ((path = smc_files_next(files, m->name, &at))) {
+		if (!smc_module_load(s, m, path, o, &e)) {
+			t->nr_objects++;
+			return;
+		}
+		smc_object_free(o);
+	}
+	miss(t, m->name, *e.text ? e.text : "has no file");
 }
 
 static int find_files(const struct smc_system *s, const char *const *dirs, struct smc_files *files,

@@ -7,8 +7,10 @@
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "describe.h"
+#include "printable.h"
 #include "smc_trace.h"
 #include "vbhctl.h"
 
@@ -16,9 +18,13 @@
 
 FILE *smc_create(const char *path)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	struct stat st = { 0 };
+	FILE *f = NULL;
 
+	if (fd >= 0 && !fstat(fd, &st) &&
+	    (!S_ISREG(st.st_mode) || (!fchmod(fd, 0600) && !ftruncate(fd, 0))))
+		f = fdopen(fd, "w");
 	if (fd >= 0 && !f)
 		close(fd);
 	return f;
@@ -45,12 +51,12 @@ json_t *smc_trace_header(const struct smc_text *t, const struct vbh_info *info,
 	const struct smc_system *s = t->system;
 	const char *state = vbh_name(VBH_NAMES_STATE, info->status.state);
 
-	return json_pack("{s:i, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:s, s:s, s:o}",
+	return json_pack("{s:i, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:o, s:s, s:o}",
 			 "vbh_smc_trace", SMC_TRACE_VERSION, "release", s->release, "build_id",
 			 s->build_id, "text", json_hex(s->text), "etext", json_hex(s->etext),
 			 "kaslr_offset", json_hex(s->text - LINK_ADDRESS), "cpus",
 			 (json_int_t)info->status.cpus, "started", (json_int_t)info->realtime_ns,
-			 "command", command, "state", state ? state : "unknown", "modules",
+			 "command", json_text(command), "state", state ? state : "unknown", "modules",
 			 json_modules(s));
 }
 
@@ -59,19 +65,21 @@ json_t *smc_trace_change(const struct smc_change *c)
 	json_t *chain = json_array();
 
 	for (unsigned int i = 0; i < c->nr_chain; i++)
-		json_array_append_new(chain, json_string(c->chain[i]));
-	return json_pack("{s:s, s:I, s:I, s:I, s:i, s:o, s:o, s:s, s:s, s:o, s:o, s:s, s:s, s:s, s:s, s:i, s:b, s:s, s:o, s:s, s:s, s:o, s:s, s:i}",
+		json_array_append_new(chain, json_text(c->chain[i]));
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:I, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:i}",
 			 "record", "change", "seq", (json_int_t)c->seq, "time",
-			 (json_int_t)c->time, "duration", (json_int_t)c->duration, "cpu", c->cpu,
+			 (json_int_t)c->time, "duration", (json_int_t)c->duration, "cpu",
+			 (json_int_t)c->cpu,
 			 "address", json_hex(c->addr), "physical", json_hex(c->physical),
-			 "symbol", c->symbol, "object", c->object,
+			 "symbol", json_text(c->symbol), "object", json_text(c->object),
 			 "old", json_hex_bytes(c->old, c->len),
 			 "new", json_hex_bytes(c->new, c->len), "kind",
-			 smc_kind_name((enum smc_kind)c->kind), "key", c->key, "before", c->before,
-			 "after", c->after, "writes", c->writes, "complete", c->complete, "action",
+			 smc_kind_name((enum smc_kind)c->kind), "key", json_text(c->key), "before",
+			 json_text(c->before), "after", json_text(c->after), "writes",
+			 (json_int_t)c->writes, "complete", c->complete, "action",
 			 vbh_name(VBH_NAMES_ACTION, c->action), "rip", json_hex(c->rip), "writer",
-			 c->writer, "origin", c->origin, "chain", chain, "comm", c->comm, "pid",
-			 c->pid);
+			 json_text(c->writer), "origin", json_text(c->origin), "chain", chain,
+			 "comm", json_text(c->comm), "pid", c->pid);
 }
 
 json_t *smc_trace_gap(uint64_t patches, uint64_t lost, int64_t time)
@@ -85,11 +93,11 @@ json_t *smc_trace_event(const struct vbh_event *ev, int64_t time)
 	char what[512];
 
 	describe_event(ev, what, sizeof(what));
-	return json_pack("{s:s, s:I, s:I, s:o, s:o, s:s, s:o}", "record", "event", "time",
+	return json_pack("{s:s, s:I, s:I, s:o, s:o, s:o, s:o}", "record", "event", "time",
 			 (json_int_t)time, "seq", (json_int_t)ev->seq, "kind",
 			 json_name(VBH_NAMES_KIND, ev->kind), "action",
-			 json_name(VBH_NAMES_ACTION, ev->action), "what", what, "rip",
-			 json_hex(ev->rip));
+			 json_name(VBH_NAMES_ACTION, ev->action), "what", json_text(what),
+			 "rip", json_hex(ev->rip));
 }
 
 json_t *smc_trace_end(const struct smc_events *e, int64_t time)
@@ -107,20 +115,19 @@ bool smc_trace_put(FILE *f, json_t *line)
 	return ok;
 }
 
-/* Each text once: a trace has many of the same. NULL: out of memory. */
+/* Each text once, for a trace has many of the same, and printable. NULL: out of memory. */
 static const char *intern(struct smc_trace *t, const char *text)
 {
-	char ***node = tfind(text, &t->strings, (int (*)(const void *, const void *))strcmp);
-	char *copy;
+	char *copy = strdup(text), **node;
 
-	if (node)
-		return (const char *)*node;
-	copy = strdup(text);
-	if (copy && !tsearch(copy, &t->strings, (int (*)(const void *, const void *))strcmp)) {
-		free(copy);
+	if (!copy)
 		return NULL;
-	}
-	return copy;
+	printable(copy);
+	node = tsearch(copy, &t->strings, (int (*)(const void *, const void *))strcmp);
+	if (node && *node == copy)
+		return copy;
+	free(copy);
+	return node ? *node : NULL;
 }
 
 /* Field by field; what is missing or of another type is remembered by name. */

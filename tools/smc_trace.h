@@ -47,7 +47,10 @@ int smc_trace_read(const char *path, struct smc_trace *t, struct smc_error *e);
 int smc_trace_parse(FILE *f, const char *path, struct smc_trace *t, struct smc_error *e);
 void smc_trace_free(struct smc_trace *t);
 
-/* A new file for its owner only: where the kernel is, is nobody else's business. */
+/*
+ * A file for its owner only, also if it is there: where the kernel is, is nobody
+ * else's business.
+ */
 FILE *smc_create(const char *path);
 
 json_t *smc_trace_header(const struct smc_text *t, const struct vbh_info *info,

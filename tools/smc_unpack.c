@@ -44,8 +44,11 @@ int smc_blob_read(const char *path, struct smc_blob *b, struct smc_error *e)
 	*b = (struct smc_blob){ 0 };
 	if (fd < 0 || fstat(fd, &st))
 		err = -errno;
-	else if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size > SMC_UNPACKED_MAX)
-		err = -EINVAL;
+	else if (!S_ISREG(st.st_mode))
+		err = smc_fail(e, -EINVAL, "%s: is no regular file", path);
+	else if ((uint64_t)st.st_size > SMC_UNPACKED_MAX)
+		err = smc_fail(e, -EFBIG, "%s: has more than 1 GiB: no kernel or module is as large",
+			       path);
 	if (!err) {
 		b->data = malloc((size_t)st.st_size + 1);
 		err = b->data ? 0 : -ENOMEM;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "printable.h"
 #include "symbols.h"
 
 /* An address further than this past a symbol does not belong to it. */
@@ -134,7 +135,7 @@ static void load(void)
 			continue;
 		any = true;
 		kernel |= addr >= KERNEL_START;
-		if (!add(addr, type, name, module))
+		if (!add(addr, type, printable(name), printable(module)))
 			break;
 	}
 	if (f)
@@ -260,13 +261,13 @@ static bool sort_names(void)
 	return true;
 }
 
-bool symbol_named(const char *name, const char *module, struct symbol_info *info)
+/* Where those of a name begin in syms.names; syms.n if there can be none. */
+static size_t first_named(const char *name)
 {
-	size_t low = 0, high;
+	size_t low = 0, high = ready() && sort_names() ? syms.n : 0;
 
-	if (!ready() || !sort_names())
-		return false;
-	high = syms.n;
+	if (!high)
+		return syms.n;
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 
@@ -275,8 +276,28 @@ bool symbol_named(const char *name, const char *module, struct symbol_info *info
 		else
 			high = mid;
 	}
-	for (; low < syms.n; low++) {
-		const struct symbol *s = &syms.table[syms.names[low]];
+	return low;
+}
+
+size_t symbols_named(const char *name, struct symbol_info *list, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = first_named(name); i < syms.n; i++, n++) {
+		const struct symbol *s = &syms.table[syms.names[i]];
+
+		if (strcmp(name_of(s), name))
+			break;
+		if (n < max)
+			fill(s, &list[n]);
+	}
+	return n;
+}
+
+bool symbol_named(const char *name, const char *module, struct symbol_info *info)
+{
+	for (size_t i = first_named(name); i < syms.n; i++) {
+		const struct symbol *s = &syms.table[syms.names[i]];
 
 		if (strcmp(name_of(s), name))
 			break;

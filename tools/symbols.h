@@ -37,6 +37,8 @@ bool symbol_info_at(uint64_t addr, struct symbol_info *info);
  * before modules, global before local). False: there is none.
  */
 bool symbol_named(const char *name, const char *module, struct symbol_info *info);
+/* All of a name, in that order, but at most max of them into list: how many there are. */
+size_t symbols_named(const char *name, struct symbol_info *list, size_t max);
 /* Its address, or 0. */
 uint64_t symbol_addr(const char *name, const char *module);
 /*

@@ -4,16 +4,19 @@
  * options, complaints, the device, and an end that notices when the output
  * could not be written.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "printable.h"
 #include "vbhctl.h"
 
 bool opt_json;
-static const struct command *command;	/* that runs, for complaints */
+static const struct command *command, *subcommand;	/* that runs, for complaints */
+static bool helped;		/* it was asked how to use it, and said so */
 
 static int cmd_help(int argc, char **argv);
 static int cmd_version(int argc, char **argv);
@@ -33,32 +36,64 @@ const struct command commands[] = {
 	{ "key", "generate|hash FILE",
 	  "make a key; or print the hash of one for the policy", cmd_key },
 	{ "smc", "record|report|diff|sites|watch [OPTION]... [ARGUMENT]...",
-	  "the kernel's self-modified code", cmd_smc },
+	  "the kernel's self-modified code", cmd_smc, smc_commands },
 	{ "catalogue", "build|show [--file FILE] [--modules DIR] [--release RELEASE] [MODULE]...",
 	  "the modules that may be loaded after the seal", cmd_catalogue },
 	{ "version", "", "versions of vbhctl, libvbh and the driver", cmd_version },
-	{ "help", "[COMMAND]", "this text, or a command's", cmd_help },
+	{ "help", "[COMMAND [SUBCOMMAND]]", "this text, or a command's", cmd_help },
 	{ NULL, NULL, NULL, NULL },
 };
 
 int complain(int code, const char *fmt, ...)
 {
+	char *text;
 	va_list ap;
+	int n;
 
 	fflush(stdout);
-	fprintf(stderr, "vbhctl: ");
-	if (command)
-		fprintf(stderr, "%s: ", command->name);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	n = vasprintf(&text, fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
+	fprintf(stderr, "vbhctl: %s%s%s\n", command ? command->name : "", command ? ": " : "",
+		n < 0 ? "out of memory" : printable(text));
+	if (n >= 0)
+		free(text);
 	return code;
 }
 
-static void print_usage(FILE *f, const struct command *c)
+static const struct command *find(const struct command *list, const char *name)
 {
-	fprintf(f, "Usage: vbhctl [-j] %s%s%s\n", c->name, *c->synopsis ? " " : "", c->synopsis);
+	for (; list && list->name; list++)
+		if (!strcmp(list->name, name))
+			return list;
+	return NULL;
+}
+
+const struct command *find_subcommand(const char *name)
+{
+	subcommand = find(command->subs, name);
+	return subcommand;
+}
+
+/* Of a command, of one of its subcommands, or, where that is not said, of all of them. */
+static void print_usage(FILE *f, const struct command *c, const struct command *sub)
+{
+	const struct command *s = sub ? sub : c->subs;
+
+	if (!s)
+		fprintf(f, "Usage: vbhctl [-j] %s%s%s\n", c->name, *c->synopsis ? " " : "",
+			c->synopsis);
+	for (; s && s->name; s = sub ? NULL : s + 1)
+		fprintf(f, "%s vbhctl [-j] %s %s %s\n", s == c->subs || sub ? "Usage:" : "      ",
+			c->name, s->name, s->synopsis);
+}
+
+static void print_help(const struct command *c, const struct command *sub)
+{
+	print_usage(stdout, c, sub);
+	printf("%s\n", sub ? sub->summary : c->summary);
+	for (const struct command *s = sub ? NULL : c->subs; s && s->name; s++)
+		printf("  %-9s %s\n", s->name, s->summary);
 }
 
 int usage(const char *fmt, ...)
@@ -71,10 +106,27 @@ int usage(const char *fmt, ...)
 	va_end(ap);
 	complain(EXIT_USAGE, "%s", text);
 	if (command)
-		print_usage(stderr, command);
+		print_usage(stderr, command, subcommand);
 	else
 		fprintf(stderr, "Try 'vbhctl help'.\n");
 	return EXIT_USAGE;
+}
+
+/* What getopt_long() does not take: a word, or a letter of one. */
+static void refuse_option(const char *word)
+{
+	bool letter = optopt > ' ' && optopt < 127, is_long = !strncmp(word, "--", 2);
+
+	if (optopt == 'h' || (!optopt && !strcmp(word, "--help"))) {
+		print_help(command, subcommand);
+		helped = true;
+	} else if (optopt && is_long && strchr(word, '=')) {
+		usage("option '%.*s' takes no argument", (int)strcspn(word, "="), word);
+	} else if (letter) {
+		usage("unknown option '-%c'", optopt);
+	} else {
+		usage("unknown option '%s'", word);
+	}
 }
 
 int next_option(int argc, char **argv, const char *optstring, const struct option *longopts)
@@ -85,8 +137,7 @@ int next_option(int argc, char **argv, const char *optstring, const struct optio
 	while ((c = getopt_long(argc, argv, optstring, longopts, NULL)) == 'j')
 		opt_json = true;
 	if (c == '?')
-		usage("unknown option '%s'", optopt > ' ' && optopt < 127 ?
-		      (char[]){ '-', (char)optopt, '\0' } : argv[optind - 1]);
+		refuse_option(argv[optind - 1]);
 	else if (c == ':')
 		usage("option '%s' takes an argument", argv[optind - 1]);
 	else
@@ -163,14 +214,6 @@ static int cmd_version(int argc, char **argv)
 	return EXIT_OK;
 }
 
-static const struct command *find_command(const char *name)
-{
-	for (const struct command *c = commands; c->name; c++)
-		if (!strcmp(c->name, name))
-			return c;
-	return NULL;
-}
-
 static void help_all(FILE *f)
 {
 	fprintf(f, "Usage: vbhctl [-j] COMMAND [OPTION]...\n"
@@ -183,19 +226,24 @@ static void help_all(FILE *f)
 
 static int cmd_help(int argc, char **argv)
 {
-	const struct command *c;
+	static const struct option longopts[] = { { "json", 0, NULL, 'j' }, { 0 } };
+	const struct command *c, *sub;
 
-	if (argc < 2) {
+	if (next_option(argc, argv, ":j", longopts) != -1)
+		return EXIT_USAGE;
+	argc -= optind;
+	argv += optind;
+	if (!argc) {
 		help_all(stdout);
 		return EXIT_OK;
 	}
-	if (argc > 2)
-		return usage("unexpected argument '%s'", argv[2]);
-	c = find_command(argv[1]);
+	c = find(commands, argv[0]);
 	if (!c)
-		return usage("no such command '%s'", argv[1]);
-	print_usage(stdout, c);
-	printf("%s\n", c->summary);
+		return usage("no such command '%s'", argv[0]);
+	sub = argc > 1 ? find(c->subs, argv[1]) : NULL;
+	if (argc > 1 + !!sub)
+		return usage("unexpected argument '%s'", argv[1 + !!sub]);
+	print_help(c, sub);
 	return EXIT_OK;
 }
 
@@ -213,14 +261,11 @@ static int finish(int code)
 
 static int run(int argc, char **argv)
 {
-	for (int i = 1; i < argc; i++)
-		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
-			print_usage(stdout, command);
-			printf("%s\n", command->summary);
-			return EXIT_OK;
-		}
+	int code;
+
 	optind = 0;	/* the C library starts over */
-	return command->run(argc, argv);
+	code = command->run(argc, argv);
+	return helped ? EXIT_OK : code;
 }
 
 int main(int argc, char **argv)
@@ -236,7 +281,7 @@ int main(int argc, char **argv)
 	while ((c = next_option(argc, argv, "+:jhV", longopts)) != -1) {
 		if (c == '?')
 			return EXIT_USAGE;
-		command = find_command(c == 'h' ? "help" : "version");
+		command = find(commands, c == 'h' ? "help" : "version");
 		optind = 0;
 		return finish(command->run(1, argv));
 	}
@@ -244,7 +289,7 @@ int main(int argc, char **argv)
 		help_all(stderr);
 		return EXIT_USAGE;
 	}
-	command = find_command(argv[optind]);
+	command = find(commands, argv[optind]);
 	if (!command)
 		return usage("no such command '%s'", argv[optind]);
 	return finish(run(argc - optind, argv + optind));

@@ -33,9 +33,10 @@ struct command {
 	const char *synopsis;	/* what follows the name */
 	const char *summary;
 	int (*run)(int argc, char **argv);
+	const struct command *subs;	/* that have synopses of their own, or NULL */
 };
 
-extern const struct command commands[];
+extern const struct command commands[], smc_commands[];
 extern bool opt_json;		/* -j */
 
 int cmd_start(int argc, char **argv);
@@ -49,15 +50,17 @@ int cmd_key(int argc, char **argv);
 int cmd_smc(int argc, char **argv);
 int cmd_catalogue(int argc, char **argv);
 
-/* "vbhctl: <command>: ..." on stderr; returns code. */
+/* "vbhctl: <command>: ..." on stderr, made printable; returns code. */
 __attribute__((format(printf, 2, 3)))
 int complain(int code, const char *fmt, ...);
 /* The same for a usage error, with the command's synopsis. */
 __attribute__((format(printf, 1, 2)))
 int usage(const char *fmt, ...);
+/* The command's subcommand of that name, whose synopsis it is from now on; or NULL. */
+const struct command *find_subcommand(const char *name);
 /*
- * The next option of a command, as getopt_long(); -j works everywhere. '?' has
- * been complained about: return EXIT_USAGE.
+ * The next option of a command, as getopt_long(); -j and -h work everywhere. '?'
+ * has been dealt with: return EXIT_USAGE.
  */
 struct option;
 int next_option(int argc, char **argv, const char *optstring, const struct option *longopts);
@@ -76,6 +79,8 @@ const char *colour(enum colour c);
 
 /* Prints and drops a JSON value, with a newline; EXIT_OK, or complains. */
 int print_json(json_t *json);
+/* Text that somebody else chose, made printable. */
+json_t *json_text(const char *text);
 /* A string "0x..." of a value that needs all 64 bits: JSON's numbers do not have them. */
 json_t *json_hex(uint64_t value);
 json_t *json_hex_bytes(const uint8_t *bytes, size_t n);
@@ -85,6 +90,12 @@ json_t *json_name(enum vbh_names table, uint32_t value);
 const char *name_or_number(enum vbh_names table, uint32_t value, char *buf, size_t len);
 /* "1 region", "2 regions". */
 const char *plural(uint64_t n, const char *noun, char *buf, size_t len);
+
+/*
+ * A key: all bytes of a file, 1 to VBH_KEY_MAX of them, from a pipe too. Complains;
+ * exit code. It is the caller's to forget either way.
+ */
+int read_key(const char *path, uint8_t key[VBH_KEY_MAX + 1], size_t *len);
 
 /*
  * The running kernel's catalogue, made first if there is none or modules have

@@ -20,7 +20,8 @@ static void check(const struct smc_trace *t)
 	for (size_t i = 0; i < t->nr_changes; i++) {
 		const struct smc_change *c = &t->changes[i];
 
-		hold(c->len <= SMC_BYTES && c->nr_chain <= VBH_EVENT_STACK && c->writes);
+		hold(c->len <= SMC_BYTES && c->nr_chain <= VBH_EVENT_STACK &&
+		     (c->writes || !c->len));
 		hold(smc_kind_name((enum smc_kind)c->kind) && c->symbol && c->object && c->key &&
 		     c->before && c->after && c->writer && c->origin && c->comm);
 		for (unsigned int k = 0; k < c->nr_chain; k++)

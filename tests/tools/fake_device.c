@@ -3,11 +3,14 @@
  * Another /dev/vbh: linked in place of lib/device.c, it answers as the driver
  * would, from a state that the environment describes.
  *
- *	FAKE_STATE	none (no driver), eacces, abi, off, open, sealed, keyed
+ *	FAKE_STATE	none (no driver), eacces, abi, off, open, sealed, keyed, host (of VMs),
+ *			kprobe (armed)
  *	FAKE_START	an errno that a start gives; FAKE_WORDS: the driver's words
  *	FAKE_EVENTS	how many events there are; FAKE_BAD: the seq of a changed one
  *	FAKE_LATER	how many more come while somebody waits
  *	FAKE_READ	an errno that a read gives
+ *	FAKE_PHYSICAL	of writes nothing is known but the physical address
+ *	FAKE_NOTED	how many come when somebody wants patching recorded
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -53,6 +56,11 @@ static void make_event(struct vbh_event *ev, uint64_t seq)
 		.old_value = 0x90, .new_value = 0xcc, .width = 1, .cr3 = 0x2000,
 		.insn_len = 2, .insn = { 0x88, 0x07 }, .stack = { 0x81000123 },
 	};
+	if (env("FAKE_PHYSICAL")) {
+		ev->detail = VBH_REGION_MODULE_TEXT;
+		ev->gla = 0xffff888012345678;
+		ev->gpa = 0x12345678;
+	}
 	if (seq % 3 == 1) {
 		ev->kind = VBH_KIND_CR;
 		ev->detail = 4;
@@ -186,6 +194,8 @@ int device_ioctl(int fd, unsigned long request, void *arg)
 		return arg ? start(arg) : -EFAULT;
 	if (!running)
 		return -ENODEV;
+	if (state_is("host"))
+		return -EOPNOTSUPP;
 	switch (request) {
 	case VBH_IOC_STOP:
 		if (sealed && !unlocked)
@@ -195,6 +205,8 @@ int device_ioctl(int fd, unsigned long request, void *arg)
 	case VBH_IOC_SEAL:
 		if (sealed)
 			return -EALREADY;
+		if (state_is("kprobe"))
+			return -EBUSY;
 		sealed = true;
 		return 0;
 	case VBH_IOC_UNLOCK:
@@ -203,6 +215,8 @@ int device_ioctl(int fd, unsigned long request, void *arg)
 		return stats(arg);
 	case VBH_IOC_NOTES:
 		fprintf(stderr, "fake: notes %u\n", *(__u32 *)arg);
+		if (*(__u32 *)arg)
+			add_events(env("FAKE_NOTED"));
 		return 0;
 	case VBH_IOC_ACK:
 		fprintf(stderr, "fake: ack %llu\n", *(__u64 *)arg);

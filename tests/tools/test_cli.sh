@@ -22,7 +22,7 @@ failures=0
 
 # Runs vbhctl; leaves $out, $err, $code.
 run() {
-	"$vbhctl" "$@" >out 2>err </dev/null
+	timeout -v 60 "$vbhctl" "$@" >out 2>err </dev/null
 	code=$?
 	out=$(<out)
 	err=$(<err)
@@ -80,6 +80,8 @@ usage_errors() {
 		"stop --key" "smc" "smc frob" "smc diff extra" "smc diff --by key" "smc report --by age" \
 		"smc report a b" "smc sites" "smc sites a b" "smc watch" "smc record --for" \
 		"smc record --for x" "smc record --for 0" "smc record --root /" "smc diff --frob" \
+		"smc report --root / t" "smc report --vmlinux x t" "smc report --modules / t" "smc --root / diff" \
+		"events --follow=1" "help smc frob" "help start smc" \
 		"smc watch --root / x" "catalogue" "catalogue frob" "catalogue build a" \
 		"catalogue show --release a/b" "version extra" "help frobnicate" "help a b"; do
 		# shellcheck disable=SC2086 # words
@@ -101,6 +103,27 @@ help_and_version() {
 		run $c --help
 		claim "$c --help" 0 "Usage: vbhctl ?-j? $c*" ""
 	done
+	run smc -h
+	claim "smc -h has what each of its subcommands takes" 0 \
+		"Usage: vbhctl ?-j? smc record ?--for*smc watch *SYMBOL*record  *report  *" ""
+	run help smc diff
+	claim "help smc diff has only that" 0 "Usage: vbhctl ?-j? smc diff *--root DIR?"$'\n'"text in*" ""
+	run smc report --by key --help
+	claim "so has --help after it" 0 "Usage: vbhctl ?-j? smc report *--html FILE*" ""
+	run smc sites a b
+	claim "and a usage error" 2 "" "*Usage: vbhctl ?-j? smc sites *SYMBOL?+OFFSET?"
+	FAKE_STATE=none run smc record -- df -h
+	claim "what follows -- is the command's" 4 "" "*the driver is not loaded*"
+	FAKE_STATE=none run smc record df -h
+	claim "and what follows the command" 4 "" "*the driver is not loaded*"
+	FAKE_STATE=open run stop --key -h
+	claim "an option's argument is no option" 0 "VBH has stopped*" ""
+	FAKE_STATE=open run events --follow=1
+	claim "the option that takes no argument is named" 2 "" "*option '--follow' takes no argument*"
+	FAKE_STATE=open run events -xv
+	claim "and a letter that is none" 2 "" "*unknown option '-x'*"
+	run smc diff --html x.html
+	claim "and the one that is another's" 2 "" "*'smc diff' does not take option '--html'*"
 	run version
 	claim "version without a driver" 0 "vbhctl *driver: not loaded*" ""
 	FAKE_STATE=off run --version
@@ -149,7 +172,7 @@ catalogue() {
 	claim "a folder without modules is 1" 1 "" "vbhctl: catalogue: .: there are no modules*"
 	FAKE_STATE=off run start --policy listed.conf --catalogue cat
 	claim "start takes a catalogue" 0 "VBH runs on*" ""
-	echo damage >>cat
+	echo damage >>./cat
 	FAKE_STATE=off run start --policy listed.conf --catalogue cat
 	claim "but no damaged one" 1 "" "vbhctl: start: cat: is damaged*"
 	FAKE_STATE=off run start --policy "$shipped" --catalogue cat
@@ -187,6 +210,8 @@ start_and_seal() {
 	claim "sealing twice is no error" 0 "Was sealed already*Only the key*" ""
 	FAKE_STATE=sealed run -j seal
 	json "seal as JSON" 0 '.[0].sealed and .[0].was_sealed and (.[0].has_key | not)'
+	FAKE_STATE=kprobe run seal
+	claim "seal with a kprobe armed says so" 1 "" "vbhctl: seal: a kprobe is armed*"
 	FAKE_STATE=off run seal
 	claim "seal of a stopped VBH is 3" 3 "" "vbhctl: seal: VBH is not running*"
 }
@@ -223,6 +248,9 @@ stop_and_keys() {
 	claim "and has no hash" 1 "" "*1 to 4096 bytes"
 	run key hash right
 	claim "a key's hash is its SHA-256" 0 "key_hash = \"$(sha256sum <right | cut -d' ' -f1)\";" ""
+	{ printf ri; sleep 0.3; printf ght; } | "$vbhctl" key hash /dev/stdin >pieces
+	cmp -s pieces out
+	report "also of one that comes through a pipe, in pieces" $((!$?))
 	run key generate new
 	claim "generate prints the hash of the file" 0 \
 		"key_hash = \"$(sha256sum <new | cut -d' ' -f1)\";" ""
@@ -298,6 +326,8 @@ events() {
 	claim "a stopped VBH's last events" 0 "TIME*started*" ""
 	FAKE_STATE=off run events
 	claim "a stopped VBH without events is 3" 3 "" "*no events are left"
+	FAKE_STATE=host run events -f --kind patch
+	claim "what a host of VMs can't do is said" 1 "" "vbhctl: events: */dev/vbh does not do this here: on a KVM host*"
 	FAKE_STATE=open FAKE_READ=5 run events
 	claim "an error while reading is 1" 1 "" "vbhctl: events: /dev/vbh: Input/output error"
 
@@ -366,6 +396,30 @@ output() {
 	claim "a reader that goes away is no error to speak of" 0 "TIME*" ""
 }
 
+# What others named, and what is no UTF-8, is shown, and nothing of it as it is.
+names() {
+	local odd=$'caf\xe9\x1b[31m'
+
+	printf right >"$odd"
+	run -j key hash "$odd"
+	json "a name that is no UTF-8 in JSON" 0 '.[0].file == "caf??[31m"'
+	run key hash "$odd/x"
+	claim "nor do its escapes reach the terminal with an error" 1 "" "*caf??\[31m/x: Not a directory"
+	printf 'ring_records = "\\x1b[2J\x9b";\n' >"$odd"
+	run policy check "$odd"
+	claim "nor a policy's" 5 "" "*caf??\[31m:1: ring_records = \"?\[2J?\": *"
+	run -j policy check "$odd"
+	json "which is JSON too" 5 '.[0].error | contains("?[2J?")'
+	sed '2s/"comm": *"[a-z]*"/"comm":"\\u001b[2Jsh"/; 2s/"symbol": *"/&\\u009bx/' \
+		"$here/../fuzz/corpus/trace/whole" >odd
+	for by in symbol writer; do
+		run smc report -v --by $by odd
+		claim "a trace's texts are cleaned, by $by" 0 "5 changes*\?*" ""
+		! grep -q $'[\033\302]' out
+		report "of all escapes" $((!$?))
+	done
+}
+
 smc() {
 	local trace=$dir/t
 
@@ -399,11 +453,209 @@ smc() {
 	report "and nobody else may read it" $((!$?))
 	run smc report --html /dev/full "$trace"
 	claim "a page that can't be written is an error" 1 "" "*"
+	touch "$dir/page"
+	chmod 644 "$dir/page"
+	run smc report --html "$dir/page" "$trace"
+	[ "$(stat -c %a "$dir/page")" = 600 ]
+	report "a page that was there for all is not any more" $((!$?))
+	(ulimit -f 8; trap '' XFSZ; "$vbhctl" smc report --html "$dir/page" "$trace" 2>err)
+	code=$?
+	out=
+	err=$(<err)
+	claim "a page that gets too large" 1 "" "*page: File too large"
+	[ ! -e "$dir/page" ]
+	report "is not left" $((!$?))
 	head -n 2 "$here/../fuzz/corpus/trace/whole" >"$trace"
 	run smc report "$trace"
 	claim "a trace that was cut off is shown, and said to be" 1 "1 changes*" "*cut off*"
+	run smc --json report "$here/../fuzz/corpus/trace/gap" --by key
+	json "options may follow the argument, and --json come before what is done" 0 '.[0].by == "key"'
+	sed 's/"started":[0-9]*/"started":-9223372036854775808/; s/\("end","time":\)[0-9]*/\19223372036854775807/' \
+		"$here/../fuzz/corpus/trace/whole" >far
+	run smc report far
+	claim "a trace that says it took 584 years" 0 "5 changes of kernel text in 184467440*" ""
 	run smc report "$here/../fuzz/corpus/trace/gap"
 	claim "a gap is shown" 0 "*gap*3 stores of patching*"
+}
+
+# A machine that fits the kernel's file: no module, and memory of zeroes.
+make_root() {
+	mkdir -p root/proc/sys/kernel
+	echo "$kernel" >root/proc/sys/kernel/osrelease
+	: >root/proc/modules
+	printf '%s\n' "ffffffff81000000 T _text" "ffffffff81000500 T victim" \
+		"ffffffff81000600 T other" "ffffffff81000700 t twin" "ffffffff81000800 t twin" \
+		"ffffffff82000000 T _etext" "ffffffff82800000 D boot_cpu_data" >root/proc/kallsyms
+	{
+		printf '\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\4\0\76\0\1\0\0\0\0\0\0\0\0\0\0\0'
+		printf '\100\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\70\0\1\0\0\0\0\0\0\0'
+		printf '\1\0\0\0\7\0\0\0\0\20\0\0\0\0\0\0\0\0\0\201\377\377\377\377'
+		printf '\0\0\0\1\0\0\0\0\0\0\0\6\0\0\0\0\0\0\0\6\0\0\0\0\0\0\0\0\0\0\0\0'
+	} >root/proc/kcore
+	truncate -s $((0x6001000)) root/proc/kcore
+}
+
+# Whether a sleep of this argument is there.
+runs() {
+	local f words
+
+	for f in /proc/[0-9]*/cmdline; do
+		mapfile -d '' -t words <"$f"
+		[ "${words[*]}" = "sleep $1" ] && return 0
+	done 2>/dev/null
+	return 1
+}
+
+record() {
+	FAKE_ROOT=$dir/root FAKE_STATE=open run smc record -o trace "$@"
+}
+
+# Sends a signal to a recording when its command runs, which "sleep $1" shows; waits for it.
+interrupt() {	# ARGUMENT SIGNAL...
+	local arg=$1 pid=$! sig
+
+	shift
+	for _ in $(seq 200); do
+		runs "$arg" && break
+		sleep 0.05
+	done
+	for sig; do
+		kill -"$sig" $pid
+		sleep 0.3
+	done
+	for _ in $(seq 400); do
+		kill -0 $pid 2>/dev/null || break
+		sleep 0.05
+	done
+	kill -KILL $pid 2>/dev/null
+	wait $pid
+	code=$?
+	out=$(<out)
+	err=$(<err)
+}
+
+# A trace that is whole, and all of a recording's arguments.
+recording() {
+	local odd=$'caf\xe9'
+
+	if [ ! -e "/boot/vmlinuz-$kernel" ]; then
+		report "recording # SKIP there is no /boot/vmlinuz-$kernel" 1
+		return
+	fi
+	make_root
+	export FAKE_ROOT=$dir/root FAKE_STATE=open
+	touch trace
+	chmod 644 trace
+	FAKE_STATE=host run smc record -o none -- true
+	claim "a host of VMs records nothing" 1 "" "*/dev/vbh does not do this here*"
+	[ ! -e none ]
+	report "and leaves no trace" $((!$?))
+	FAKE_NOTED=4 record -- sh -c 'exit 3'
+	claim "record exits with the status of its command" 3 "" \
+		"fake: notes 1*fake: notes 0*1 changes of text in trace; 0 events are missing"
+	run smc report trace
+	claim "and what it wrote can be read" 0 "1 changes of kernel text*sh -c exit 3*" ""
+	[ "$(stat -c %a trace)" = 600 ]
+	report "by its owner only, though the file was there before" $((!$?))
+	record -- echo "$odd" -h
+	claim "a command that is no UTF-8 is run and recorded" 0 "$odd -h" "*0 changes of text*"
+	run -j smc report trace
+	json "as far as it can be printed" 0 '.[0].command == "echo caf? -h"'
+	record -- true "$(printf 'a%.0s' {1..1017})éé"
+	claim "one that is cut is" 0 "" "*0 changes of text*"
+	run smc report trace
+	claim "and read" 0 "*aaa?" ""
+	record --for 1 -- sleep 4242$$
+	claim "a command that still runs when the time is over is ended" 143 "" \
+		"*in trace; *sleep: still ran, and was ended by signal 15"
+	run smc report trace
+	claim "and the trace is whole" 0 "0 changes*" ""
+	record --for 1 -- sh -c 'trap "echo told; exit 5" TERM; while :; do sleep 0.1; done'
+	claim "it may say how it ends" 5 "told" "*in trace; *"
+	"$vbhctl" smc record -o trace -- sleep 4243$$ >out 2>err &
+	interrupt 4243$$ TERM
+	claim "so is one whose recording is told to end" 143 "" "*in trace; *was ended by signal 15"
+	! runs 4243$$
+	report "and it is gone" $((!$?))
+	"$vbhctl" smc record -o trace -- sh -c "trap '' TERM; while sleep 0.42$$; do :; done" \
+		>out 2>err &
+	interrupt 0.42$$ INT INT
+	claim "one that will not end is killed when told twice" 137 "" "*was ended by signal 9"
+	run smc record -o /dev/full -- sleep 4245$$
+	claim "a trace that can't be written ends it too" 1 "" "*/dev/full: No space left on device"
+	! runs 4245$$
+	report "and its command" $((!$?))
+	"$vbhctl" smc record -o trace >out 2>err &
+	pid=$!
+	for _ in $(seq 200); do
+		grep -q "notes 1" err && break
+		sleep 0.05
+	done
+	sleep 0.3
+	kill -TERM $pid
+	wait $pid
+	code=$?
+	out=$(<out)
+	err=$(<err)
+	claim "without a command it goes on until told to end, which is no error" 0 "" "*in trace; *"
+	FAKE_NOTED=4 run smc watch --for 1 victim
+	claim "a watch has what is done to its function, and no more" 0 "" "*victim: watching 0xffffffff81000500-0xffffffff81000600*"
+	FAKE_NOTED=4 FAKE_PHYSICAL=1 run smc watch --for 1 victim
+	claim "and what may be, by another mapping" 0 "TIME*physical 0x12345678 *90 -> cc DENIED, by evil*"
+	run smc sites twin
+	claim "of two functions of a name the one is said" 0 "*" "*twin: 2 symbols*: this is the one at 0xffffffff81000700*others*: 0xffffffff81000800*"
+	run smc watch --for 1 0xffffffff81000800
+	claim "and another is named by its address" 0 "" "*watching 0xffffffff81000800-0xffffffff81100800*"
+	run smc watch --for 1 0xffffffff81000801
+	claim "or an instruction of it" 0 "" "*watching 0xffffffff81000801-0xffffffff81000802*"
+	run smc watch --for 1 0x1000
+	claim "an address that no function has is refused" 1 "" "*0x1000: no function is there*"
+	unset FAKE_ROOT FAKE_STATE
+}
+
+# A module of the machine, at an address that can be read.
+make_module() {	# NAME FILE
+	mkdir -p "root/sys/module/$1/sections" "root/sys/module/$1/notes"
+	echo "$1 4096 0 - Live 0xffffffff86000000" >root/proc/modules
+	echo 0xffffffff86000000 >"root/sys/module/$1/sections/.text"
+	objcopy -O binary -j .note.gnu.build-id --set-section-flags .note.gnu.build-id=alloc \
+		"$2" "root/sys/module/$1/notes/.note.gnu.build-id"
+}
+
+module_files() {
+	local lz4=/lib/modules/$kernel/kernel/lib/lz4
+
+	[ -e root/proc/kcore ] || return
+	make_module lz4_compress "$lz4/lz4_compress.ko"
+	mkdir -p files/kernel files/updates
+	cp "$lz4/lz4_compress.ko" files/kernel
+	cp "$lz4/lz4hc_compress.ko" files/updates/lz4_compress.ko
+	ln -s files link
+	record --modules files -- true
+	claim "of files of one name, that of the build is taken" 0 "" "fake: notes 1*"
+	record --modules link -- true
+	claim "and they are found behind a link" 0 "" "fake: notes 1*"
+	rm files/kernel/*
+	record --modules files -- true
+	claim "where there is none, it is said" 0 "" "*module lz4_compress: *another build*"
+	run smc diff --root root --vmlinux files
+	claim "a folder is no kernel" 1 "" "vbhctl: smc: files: is no regular file"
+	cp "$lz4/lz4_compress.ko" files/kernel
+	run -j smc diff --root root --modules files
+	json "memory of zeroes differs from a module" 8 \
+		'.[0].differences | map(.object) == ["vmlinux", "lz4_compress"]'
+	mv root/proc/modules loaded
+	mkfifo root/proc/modules
+	{
+		cat loaded >root/proc/modules
+		sleep 1
+		: >root/proc/modules
+	} &
+	run -j smc diff --root root --modules files
+	json "unless the module has gone while it was compared" 8 \
+		'.[0].differences | map(.object) == ["vmlinux"]'
+	kill $! 2>/dev/null
+	wait
 }
 
 # What the completion offers after these words, of which the last is being typed.
@@ -440,6 +692,8 @@ completion() {
 	claim "completion of an option" 0 "--policy"
 	offers smc ""
 	claim "completion of what smc does" 0 "record report diff sites watch"
+	offers help smc ""
+	claim "and of what there is help for" 0 "record report diff sites watch"
 	offers smc report --by k
 	claim "completion of what a report is by" 0 "key kind"
 	offers policy check policy.c
@@ -466,7 +720,10 @@ policies
 events
 stats
 output
+names
 smc
+recording
+module_files
 completion
 echo "1..$tests"
 [ $failures = 0 ]

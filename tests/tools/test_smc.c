@@ -470,6 +470,34 @@ static void a_gap_ends_what_was_begun_and_is_counted(void **state)
 	assert_int_equal(events.missing, 8);
 }
 
+static void what_came_before_the_counts_were_asked_for_is_not_missing(void **state)
+{
+	struct vbh_event early[2];
+
+	(void)state;
+	/* recorded already, and counted in what it begins with */
+	early[0] = store(ROOT_TEXT + 0x530, 1, "\x90", "\xcc");
+	early[1] = store(ROOT_TEXT + 0x531, 1, "\x90", "\xcc");
+	info.status.events_lost = 9;
+	early[1].lost = 7;
+	smc_events_begin(&events);
+	assert_int_equal(smc_event(&events, &early[0]), 0);
+	assert_int_equal(smc_event(&events, &early[1]), 0);
+	assert_int_equal(got.gaps, 0);
+	/* from there on each is looked for */
+	info.status.patches += 2;
+	early[0] = store(ROOT_TEXT + 0x530, 1, "\xcc", "\x90");
+	early[0].lost = 10;
+	assert_int_equal(smc_event(&events, &early[0]), 0);
+	assert_int_equal(got.gaps, 3);
+	/* the last ones are recorded behind the last counts */
+	info.status.patches--;
+	info.status.events_lost = 0;
+	smc_events_end(&events);
+	assert_int_equal(got.gaps, 3);
+	assert_int_equal(events.missing, 3);
+}
+
 static void what_is_not_ended_is_given_out_at_the_end(void **state)
 {
 	(void)state;
@@ -563,6 +591,35 @@ static void nops_are_the_kernels(void **state)
 	assert_int_equal(p[13], 0xaa);
 }
 
+static void there_is_nothing_at_address_0(void **state)
+{
+	uint8_t bytes[8];
+
+	(void)state;
+	smc_forget(&sys);
+	assert_false(smc_peek(&sys, 8, bytes, sizeof(bytes)));
+	assert_true(smc_peek(&sys, ROOT_TEXT, bytes, sizeof(bytes)));
+}
+
+static void symbols_are_printable_whatever_the_kernel_says(void **state)
+{
+	static const char odd[] =
+		"ffffffff81000000 T _text\n"
+		"ffffffff81000500 t e\033[2Jvil\xe9\t[m\x9b]\n"
+		"ffffffff81002000 T _etext\n";
+	static const char modules[] = "a\033\xff 4096 0 - Live 0xffffffffc0000000\n";
+	char buf[64];
+
+	(void)state;
+	root_put("/proc/kallsyms", odd, sizeof(odd) - 1);
+	root_put("/proc/modules", modules, sizeof(modules) - 1);
+	symbols_reload();
+	assert_string_equal(symbol_at(ROOT_TEXT + 0x501, buf, sizeof(buf)), "e?[2Jvil?+0x1 [m?]");
+	assert_int_equal(smc_system_modules(&sys, &error), 0);
+	assert_string_equal(sys.modules[0].name, "a??");
+	root_clean();
+}
+
 #define E(name)	cmocka_unit_test_setup_teardown(name, events_setup, events_teardown)
 
 int main(void)
@@ -580,9 +637,12 @@ int main(void)
 		E(callers_are_those_behind_a_call_up_to_the_entry),
 		E(batches_of_sites_are_kept_apart),
 		E(a_gap_ends_what_was_begun_and_is_counted),
+		E(what_came_before_the_counts_were_asked_for_is_not_missing),
 		E(what_is_not_ended_is_given_out_at_the_end),
 		E(a_store_that_no_table_knows_is_unknown),
 		E(a_site_holds_what_its_table_says_and_nothing_else),
+		E(there_is_nothing_at_address_0),
+		E(symbols_are_printable_whatever_the_kernel_says),
 		cmocka_unit_test(nops_are_the_kernels),
 	};
 	int failed = cmocka_run_group_tests_name("smc", tests, NULL, NULL);

@@ -149,6 +149,28 @@ static void each_field_is_checked_and_the_bad_one_is_named(void **state)
 	refused("{\"record\":\"gap\"", "[1]\n{\"record\":\"gap\"", "t:3: no record");
 }
 
+static void no_text_keeps_a_line_from_being_written(void **state)
+{
+	struct smc_change c = change;
+	size_t len;
+	char *line;
+	FILE *f = open_memstream(&line, &len);
+
+	(void)state;
+	c.symbol = "cut\xe2\x82";
+	c.comm = "\xff";
+	c.chain[1] = "\033[2J";
+	c.cpu = UINT32_MAX;
+	c.writes = UINT32_MAX;
+	assert_true(smc_trace_put(f, smc_trace_change(&c)));
+	fclose(f);
+	assert_non_null(strstr(line, "\"symbol\":\"cut??\""));
+	assert_non_null(strstr(line, "\"a+0x1\",\"?[2J\""));
+	assert_non_null(strstr(line, "\"cpu\":4294967295,"));
+	assert_non_null(strstr(line, "\"writes\":4294967295,"));
+	free(line);
+}
+
 static void other_files_are_no_traces(void **state)
 {
 	static const char zeroes[100];
@@ -170,6 +192,7 @@ int main(void)
 		cmocka_unit_test(what_was_written_is_read),
 		cmocka_unit_test(a_trace_that_is_cut_off_anywhere_is_not_whole),
 		cmocka_unit_test(each_field_is_checked_and_the_bad_one_is_named),
+		cmocka_unit_test(no_text_keeps_a_line_from_being_written),
 		cmocka_unit_test(other_files_are_no_traces),
 	};
 
