@@ -123,7 +123,7 @@ static int init_late(void)
 			    (hv.caps.s2_exec_only ? VBH_FEAT_EXEC_ONLY : 0);
 	hv.guest.cpus = hv.params.cpus;
 	hv.guest.max_regions = room;
-	hv.guest.max_gpa = BIT(hv.caps.phys_bits);
+	hv.guest.max_gpa = BIT(hv.params.phys_bits);
 	if (hv.guest.max_gpa > PT_SIZE(hv.caps.s2_levels))
 		hv.guest.max_gpa = PT_SIZE(hv.caps.s2_levels);
 	hv.guest.sipi_page = hv.params.sipi_page;

@@ -137,6 +137,9 @@ static enum hv_act mtrr_write(struct hv_cpu *cpu, u32 msr, u64 value)
 		return hv_verdict(v, HV_ADVANCE);
 	if (!wrmsr_safe(msr, value))
 		return HV_GP;
+	/* Off while Linux changes them, on each CPU that comes up too: the last write counts. */
+	if (!(rdmsr(MSR_MTRR_DEFTYPE) & MTRR_DEFTYPE_ENABLE))
+		return HV_ADVANCE;
 	host_lock(&hv.guest);
 	mtrr_init();
 	err = stage2_sync(0, hv.ram_end > BIT(32) ? hv.ram_end : BIT(32));
@@ -194,6 +197,16 @@ static enum hv_act feedback_write(struct hv_cpu *cpu, u32 msr, u64 value)
 	return plain_write(cpu, msr, value);
 }
 
+/*
+ * Processors up to Zen 5 take forged microcode unless firmware has mended them
+ * (CVE-2024-56161). Not a fault: Linux loads what is there already on each CPU
+ * that comes up, and VMX too ignores this in guest mode.
+ */
+static enum hv_act microcode_write(struct hv_cpu *cpu, u32 msr, u64 value)
+{
+	return HV_ADVANCE;
+}
+
 /* Where the trace goes is in tables in the guest's memory: none, unless through EPT. */
 static enum hv_act trace_write(struct hv_cpu *cpu, u32 msr, u64 value)
 {
@@ -218,6 +231,7 @@ static const struct msr_row rows[] = {
 	{ MSR_HW_FEEDBACK_PTR, MSR_HW_FEEDBACK_PTR, NULL, feedback_write, false },
 	{ MSR_EFER, MSR_EFER, efer_read, efer_write, false },
 	{ MSR_TSC_RATIO, MSR_TSC_RATIO, absent_read, absent_write, false },
+	{ MSR_AMD_PATCH_LOADER, MSR_AMD_PATCH_LOADER, NULL, microcode_write, false },
 	{ MSR_AMD_SYSCFG, MSR_AMD_SYSCFG, NULL, routing_write, false },
 	{ MSR_AMD_IORR_FIRST, MSR_AMD_TOP_MEM, NULL, routing_write, false },
 	{ MSR_AMD_TOP_MEM2, MSR_AMD_TOP_MEM2, NULL, routing_write, false },

@@ -8,7 +8,6 @@
 
 #define MAX_VARIABLE		32
 #define DEFTYPE_FIXED		BIT(10)
-#define DEFTYPE_ENABLE		BIT(11)
 #define PHYSMASK_VALID		BIT(11)
 
 static struct {
@@ -51,7 +50,7 @@ void mtrr_init(void)
 		return;
 	cap = rdmsr(MSR_MTRRCAP);
 	def = rdmsr(MSR_MTRR_DEFTYPE);
-	mtrr.enabled = def & DEFTYPE_ENABLE;
+	mtrr.enabled = def & MTRR_DEFTYPE_ENABLE;
 	mtrr.default_type = def & 0xff;
 	mtrr.fixed = (cap & BIT(8)) && (def & DEFTYPE_FIXED);
 	if (mtrr.fixed)

@@ -20,7 +20,6 @@
 #define __used			__attribute__((used))
 #define __naked			__attribute__((naked))
 #define __maybe_unused		__attribute__((unused))
-#define likely(x)		__builtin_expect(!!(x), 1)
 #define unlikely(x)		__builtin_expect(!!(x), 0)
 
 #define CR0_PE			BIT(0)
@@ -79,6 +78,7 @@
 #define RTIT_TRACE_EN		BIT(0)
 #define MSR_HW_FEEDBACK_PTR	0x17d0
 #define MSR_MTRR_DEFTYPE	0x2ff
+#define MTRR_DEFTYPE_ENABLE	BIT(11)
 #define MSR_VMX_FIRST		0x480
 #define MSR_VMX_LAST		0x493
 #define MSR_X2APIC		0x800
@@ -94,6 +94,7 @@
 #define MSR_GS_BASE		0xc0000101
 #define MSR_TSC_RATIO		0xc0000104
 #define MSR_AMD_SYSCFG		0xc0010010
+#define MSR_AMD_PATCH_LOADER	0xc0010020
 #define MSR_AMD_IORR_FIRST	0xc0010016
 #define MSR_AMD_TOP_MEM		0xc001001a
 #define MSR_AMD_TOP_MEM2	0xc001001d
@@ -215,7 +216,6 @@ READ_REG(read_cr0, "mov %%cr0")
 READ_REG(read_cr2, "mov %%cr2")
 READ_REG(read_cr3, "mov %%cr3")
 READ_REG(read_cr4, "mov %%cr4")
-READ_REG(read_dr6, "mov %%dr6")
 READ_REG(read_dr7, "mov %%dr7")
 READ_REG(read_rsp, "mov %%rsp")
 WRITE_REG(write_cr0, "cr0")

@@ -215,8 +215,6 @@ int launch_start(struct vbh_why *why)
 	if (!err)
 		pr_info("CPUs %*pbl are in guest mode\n",
 			cpumask_pr_args(&launched));
-	if (!err && !cpumask_equal(&launched, cpu_present_mask))
-		pr_warn("CPUs that are offline now can't be brought online while VBH runs\n");
 out:
 	kfree(space.params);
 	space.params = NULL;

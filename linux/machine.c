@@ -119,10 +119,16 @@ int machine_describe(struct vbh_launch *params, const struct cpumask *mask,
 	params->size = sizeof(*params);
 	params->flags = trap_icr ? VBH_LAUNCH_F_TRAP_ICR : 0;
 	params->sipi_page = facts_sipi_page();
+	params->phys_bits = boot_cpu_data.x86_phys_bits;
 	params->tsc_hz = (u64)tsc_khz * 1000;
 	if (!params->tsc_hz)
 		return vbh_fail(why, -ENODEV, "the frequency of the TSC is not known");
 
+	/* One that waits in Linux's own code and tables would be out of reach, and can be woken. */
+	for_each_cpu_andnot(cpu, cpu_present_mask, mask)
+		return vbh_fail(why, -EBUSY,
+				"CPU %u is offline: bring it online, or turn it off in firmware",
+				cpu);
 	for_each_cpu(cpu, mask) {
 		if (params->cpus == VBH_MAX_CPUS)
 			return vbh_fail(why, -E2BIG, "more than %u CPUs",

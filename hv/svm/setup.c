@@ -24,6 +24,7 @@ static const struct {
 	{ MSR_EFER, MSR_EFER, true, true },	/* SVME is set in truth, clear to the guest */
 	{ MSR_APIC_BASE, MSR_APIC_BASE, false, true },
 	{ MSR_TSC_RATIO, MSR_TSC_RATIO, true, true },
+	{ MSR_AMD_PATCH_LOADER, MSR_AMD_PATCH_LOADER, false, true },
 	/* Where physical addresses lead: SYSCFG can even switch encryption on. */
 	{ MSR_AMD_SYSCFG, MSR_AMD_SYSCFG, false, true },
 	{ MSR_AMD_IORR_FIRST, MSR_AMD_TOP_MEM, false, true },

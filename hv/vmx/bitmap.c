@@ -54,8 +54,6 @@ int vmx_init(void)
 				intercept(msr, ACCESS_WRITE);
 		}
 	}
-	if (hv.trap_icr)
-		intercept(MSR_X2APIC_ICR, ACCESS_WRITE);
 	if (hv.caps.raw_trace)
 		intercept(MSR_RTIT_CTL, ACCESS_WRITE);
 	return 0;

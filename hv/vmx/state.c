@@ -232,7 +232,6 @@ void vmx_reset(struct hv_cpu *cpu)
 	u32 id[4];
 
 	cpuid(1, 0, id);
-	memset(cpu->gpr, 0, sizeof(cpu->gpr));
 	cpu->gpr[VBH_REG_RDX] = id[0];
 	vmwrite(VMCS_GUEST_RSP, 0);
 	reset_segments(cpu);

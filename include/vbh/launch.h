@@ -54,6 +54,12 @@ struct vbh_launch {
 	__u32 nr_chunks;
 	__u32 nr_ram;
 	__u32 sipi_page;	/* page number of the kernel's real-mode start */
+	/*
+	 * Bits of an address that say where: less than CPUID gives, where a bit above
+	 * chooses a key of memory encryption, and so another view of the same memory.
+	 */
+	__u32 phys_bits;
+	__u32 reserved;
 	__u64 tsc_hz;
 	__u32 apic_id[VBH_MAX_CPUS];
 	__u64 chunk[VBH_MAX_CHUNKS];

@@ -21,6 +21,9 @@ if [ "$word" ]; then
 	exit $((failures > 0))
 fi
 
+echo 0 > /sys/devices/system/cpu/cpu1/online
+claim "a launch while a CPU is offline is refused, and says so" refused_for "CPU 1 is offline"
+echo 1 > /sys/devices/system/cpu/cpu1/online
 modprobe kvm_amd 2> /dev/null || modprobe kvm_intel
 vmholder &
 holder=$!
