@@ -97,6 +97,7 @@ int kvm_arch_write_gfn_begin(struct kvm *kvm, gfn_t gfn)
 	struct kvm_vbh *v;
 	int idx;
 
+	/* What a VM had before its first vCPU is gone before that is seen. */
 	if (!kvm_vbh_on(kvm) || !smp_load_acquire(&kvm->created_vcpus))
 		return UNASKED;
 	v = READ_ONCE(kvm->arch.vbh);
