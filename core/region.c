@@ -7,8 +7,7 @@
 #include "region.h"
 #include "errno.h"
 
-/* How many regions begin at or below gpa. */
-static u32 upto(const struct region_table *t, u64 gpa)
+u32 region_upto(const struct region_table *t, u64 gpa)
 {
 	u32 lo = 0, hi = t->nr;
 
@@ -25,7 +24,7 @@ static u32 upto(const struct region_table *t, u64 gpa)
 
 /*
  * Walks down through the regions that cover gpa: the next below index *i, which
- * begins as upto(); NULL when there are no more.
+ * begins as region_upto(); NULL when there are no more.
  */
 static struct region *covering(const struct region_table *t, u64 gpa, u32 *i)
 {
@@ -41,7 +40,7 @@ static struct region *covering(const struct region_table *t, u64 gpa, u32 *i)
 void region_view(const struct region_table *t, u64 gpa, u64 limit, struct region_view *view)
 {
 	const struct region *r;
-	u32 i = upto(t, gpa);
+	u32 i = region_upto(t, gpa);
 
 	view->rights = VBH_RWX;
 	view->end = limit;
@@ -70,7 +69,7 @@ static u32 strength(const struct region *r)
 const struct region *region_denies(const struct region_table *t, u64 gpa, u32 want)
 {
 	const struct region *r, *best = NULL;
-	u32 i = upto(t, gpa);
+	u32 i = region_upto(t, gpa);
 
 	while ((r = covering(t, gpa, &i))) {
 		if (!(~r->rights & want))
@@ -84,7 +83,7 @@ const struct region *region_denies(const struct region_table *t, u64 gpa, u32 wa
 bool region_denials_have(const struct region_table *t, u64 gpa, u32 want, u8 flag)
 {
 	const struct region *r;
-	u32 i = upto(t, gpa);
+	u32 i = region_upto(t, gpa);
 
 	while ((r = covering(t, gpa, &i))) {
 		if ((~r->rights & want) && !(r->flags & flag))
@@ -95,7 +94,7 @@ bool region_denials_have(const struct region_table *t, u64 gpa, u32 want, u8 fla
 
 bool region_free(const struct region_table *t, u64 gpa, u64 len)
 {
-	u32 i = upto(t, gpa + len - 1);
+	u32 i = region_upto(t, gpa + len - 1);
 
 	return !i || t->table[i - 1].max_end <= gpa;
 }
@@ -119,7 +118,7 @@ int region_insert(struct region_table *t, const struct region *r)
 	/* An id is never given twice. */
 	if (t->nr == t->max || t->next_id == ~0u)
 		return -ENOSPC;
-	at = upto(t, r->start);
+	at = region_upto(t, r->start);
 	for (i = t->nr++; i > at; i--)
 		t->table[i] = t->table[i - 1];
 	t->table[at] = *r;
@@ -168,7 +167,7 @@ bool region_take_tag(struct region_table *t, u32 tag, struct region *out)
 
 bool region_take_run(struct region_table *t, u32 tag, u64 start, struct region *out)
 {
-	u32 i = start ? upto(t, start - 1) : 0;
+	u32 i = start ? region_upto(t, start - 1) : 0;
 
 	while (i < t->nr && t->table[i].start == start && t->table[i].tag != tag)
 		i++;

@@ -50,6 +50,8 @@ bool region_denials_have(const struct region_table *t, u64 gpa, u32 want, u8 fla
 /* Does no region touch [gpa, gpa + len)? len is not 0 and does not wrap. */
 bool region_free(const struct region_table *t, u64 gpa, u64 len);
 
+/* How many regions start at or below gpa. */
+u32 region_upto(const struct region_table *t, u64 gpa);
 /* Add one; -ENOSPC when full. The caller has checked the fields. */
 int region_insert(struct region_table *t, const struct region *r);
 /* Take out one region with an id from first to last, or with this tag; false if none is left. */

@@ -131,7 +131,7 @@ static inline bool vbh_begun(const struct kvm *kvm)
 int vbh_begin(struct kvm_vcpu *vcpu, u32 *clears);
 /* One past what the vCPU can address. */
 u64 vbh_max_gpa(struct kvm_vcpu *vcpu);
-/* Does a vCPU use SVM or VMX? Then it can't begin. */
+/* Is a vCPU in SMM, does one use SVM or VMX, or the VM Xen? Then it can't begin. */
 bool vbh_in_the_way(struct kvm *kvm);
 /* The steps of it, locked. */
 int vbh_table_alloc(struct kvm_vbh *vbh);

@@ -455,22 +455,6 @@ static int take_vec(struct kvm_vbh *v, struct reader *r, struct vec *to)
 	return 0;
 }
 
-/* The first region that starts there or after it. */
-static u32 region_from(const struct region_table *t, u64 start)
-{
-	u32 lo = 0, hi = t->nr;
-
-	while (lo < hi) {
-		u32 mid = lo + (hi - lo) / 2;
-
-		if (t->table[mid].start < start)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
 /* When a listed module goes all of a region is cleared: it has to be its text's. */
 static bool clears_text(const struct region_table *t, const struct patch_text *text)
 {
@@ -478,8 +462,8 @@ static bool clears_text(const struct region_table *t, const struct patch_text *t
 	u64 end = start + ((u64)text->pages << PAGE_SHIFT);
 	u32 i;
 
-	for (i = region_from(t, start); i < t->nr && t->table[i].start == start; i++) {
-		const struct region *r = &t->table[i];
+	for (i = region_upto(t, start); i && t->table[i - 1].start == start; i--) {
+		const struct region *r = &t->table[i - 1];
 
 		if (r->kind == VBH_REGION_MODULE_TEXT && r->tag == text->tag && r->end != end)
 			return false;
@@ -547,8 +531,7 @@ int vbh_state_set(struct kvm_vbh *v, const struct kvm_vbh_state __user *user)
 	r.at = block;
 	r.left = s.len;
 	mutex_lock(&v->lock);
-	if (v->begun || !atomic_read(&v->kvm->online_vcpus) || in_smm(v) ||
-	    vbh_in_the_way(v->kvm))
+	if (v->begun || !atomic_read(&v->kvm->online_vcpus) || vbh_in_the_way(v->kvm))
 		err = -EBUSY;
 	else
 		err = vbh_table_alloc(v);

@@ -11,6 +11,7 @@ here=$(dirname "$(readlink -f "$0")")
 PLAIN=${PLAIN:-$here/../../build/kvm-plain}
 VBH=${VBH:-$here/../../build/kvm}
 out=$(mktemp -d "${TMPDIR:-/tmp}/same.XXXXXX")
+trap 'rm -r "$out"' EXIT
 tracing=/sys/kernel/tracing
 failures=0
 classes="cap cpuid msr guest-cpuid guest-hypercall exits"
@@ -92,5 +93,4 @@ if [ "$CLOCKS" ]; then
 		result $? "clocks: nothing takes 1 % more instructions, ${column#*:}"
 	done
 fi
-rm -r "$out"
 exit $((failures > 0))

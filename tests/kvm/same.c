@@ -34,12 +34,10 @@
 #define MSR_TSC		0x10u
 #define HV_X64_VP_RUNTIME	0x40000010u
 #define HV_X64_TIME_REF_COUNT	0x40000020u
-#define MSR_LSTAR	0xc0000082u
 #define MSR_SYSENTER_CS	0x174u
 #define MSR_MISC_ENABLE	0x1a0u
 #define MSR_NOT_THERE	0x123456u
 #define CR0_TS		(1ull << 3)
-#define CR0_WP		(1ull << 16)
 #define CR4_PGE		(1ull << 7)
 #define CR4_SMEP	(1ull << 20)
 #define ARENA		(AT_FREE + (4ull << 20))	/* of 8 MiB */
@@ -69,36 +67,30 @@ static void cpuid(struct vcpu *a)
 		timed(a, CODE_CPUID, &(struct regs){ .rax = i & 1 });
 }
 
-static void cr0(struct vcpu *a, uint64_t bit)
+static void cr(struct vcpu *a, enum code code, uint64_t value, uint64_t bit)
 {
 	for (unsigned int i = 0; i < TIMES; i++)
-		timed(a, CODE_CR0, &(struct regs){ .rax = 0x80050033ull ^ (i & 1 ? 0 : bit) });
+		timed(a, code, &(struct regs){ .rax = value ^ (i & 1 ? 0 : bit) });
 }
 
 static void cr0_wp(struct vcpu *a)
 {
-	cr0(a, CR0_WP);
+	cr(a, CODE_CR0, CR0_LONG, CR0_WP);
 }
 
 static void cr0_ts(struct vcpu *a)
 {
-	cr0(a, CR0_TS);
-}
-
-static void cr4(struct vcpu *a, uint64_t bit)
-{
-	for (unsigned int i = 0; i < TIMES; i++)
-		timed(a, CODE_CR4, &(struct regs){ .rax = 0x620ull ^ (i & 1 ? 0 : bit) });
+	cr(a, CODE_CR0, CR0_LONG, CR0_TS);
 }
 
 static void cr4_pge(struct vcpu *a)
 {
-	cr4(a, CR4_PGE);
+	cr(a, CODE_CR4, CR4_LONG, CR4_PGE);
 }
 
 static void cr4_smep(struct vcpu *a)
 {
-	cr4(a, CR4_SMEP);
+	cr(a, CODE_CR4, CR4_LONG, CR4_SMEP);
 }
 
 static void wrmsr(struct vcpu *a, uint32_t msr, uint32_t value)
@@ -319,11 +311,8 @@ static void capabilities(struct vm *vm)
 
 static void supported_cpuid(unsigned long which, const char *name)
 {
-	struct kvm_cpuid2 *c = calloc(1, sizeof(*c) + 256 * sizeof(c->entries[0]));
+	struct kvm_cpuid2 *c = cpuid_list(which);
 
-	c->nent = 256;
-	if (ioctl(kvm_fd, which, c))
-		die("CPUID %s", name);
 	for (unsigned int i = 0; i < c->nent; i++) {
 		const struct kvm_cpuid_entry2 *e = &c->entries[i];
 

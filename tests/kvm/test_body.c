@@ -20,17 +20,13 @@
 #include <unistd.h>
 #include "vm.h"
 
-#define MSR_LSTAR		0xc0000082u
 #define MSR_SFMASK		0xc0000084u
 #define MSR_KVM_WALL_CLOCK	0x4b564d00u
 #define MSR_KVM_SYSTEM_TIME	0x4b564d01u
 #define MSR_KVM_STEAL_TIME	0x4b564d03u
 #define MSR_HV_VP_ASSIST	0x40000073u
-#define CR0_WP			(1ull << 16)
 #define CR4_FSGSBASE		(1ull << 16)
 #define CR4_MCE			(1ull << 6)
-#define CR4_VMXE		(1ull << 13)
-#define EFER_SVME		(1ull << 12)
 #define R			VBH_R
 #define RX			(VBH_R | VBH_X | VBH_XU)
 
@@ -521,19 +517,10 @@ static void preempted(void)
 static void hyperv(void)
 {
 	struct vm *vm = vm_new(KVM_X86_VBH_ENABLE, 1);
-	struct kvm_cpuid2 *c = calloc(1, sizeof(*c) + 256 * sizeof(c->entries[0]));
 	struct regs r = { .rcx = MSR_HV_VP_ASSIST, .rax = page | 1 };
 	uint32_t *word = (uint32_t *)(vm->mem + page);
 
-	c->nent = 256;
-	if (ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, c))
-		die("CPUID");
-	for (uint32_t i = 0; i < c->nent; i++)
-		if (c->entries[i].function == 0x40000001)
-			c->entries[i].eax = 0x31237648;		/* Hv#1 */
-	if (ioctl(vm->vcpu->fd, KVM_SET_CPUID2, c))
-		die("KVM_SET_CPUID2 with Hyper-V");
-	free(c);
+	vcpu_cpuid(vm->vcpu, 0x40000001, CPUID_EAX, ~0u, 0x31237648);	/* Hv#1 */
 	*word = ~0u;
 	check(!vcpu_do(vm->vcpu, CODE_WRMSR, &r) && !*word, "KVM clears Hyper-V's assist page");
 	r.rax = 0;

@@ -16,9 +16,6 @@
 #define STEP		500
 #define STEP_MAX	(1 << 21)
 #define LAG_MAX		(1 << 24)
-#define EFER_LONG	0xd01ull
-#define EFER_SVME	(1ull << 12)
-#define CR4_VMXE	(1ull << 13)
 #define MSR_EFER	0xc0000080u
 
 static struct vm *vm;

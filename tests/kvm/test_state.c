@@ -27,8 +27,6 @@
 #define RX		(VBH_R | VBH_X | VBH_XU)
 #define TAG		(VBH_TAG_MODULE | 5)
 #define TEXT_GVA	0xc0000000u
-#define CR4_VMXE	(1ull << 13)
-#define EFER_SVME	(1ull << 12)
 
 static const uint64_t page = AT_FREE + 4 * PAGE, ring = AT_FREE + 32 * PAGE;
 static const uint64_t text = AT_FREE + 64 * PAGE, tramp = AT_FREE + 96 * PAGE;

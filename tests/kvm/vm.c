@@ -13,8 +13,6 @@
 #include "vm.h"
 
 #define HUGE		(2ul << 20)
-#define CR0_LONG	0x80050033ull	/* PG, AM, WP, NE, ET, MP, PE */
-#define EFER_LONG	0xd01ull	/* SCE, LME, LMA, NXE */
 
 int kvm_fd;
 unsigned int failures;
@@ -153,13 +151,20 @@ void vcpu_reset(struct vcpu *vcpu)
 		die("KVM_SET_SREGS");
 }
 
-void vcpu_cpuid(struct vcpu *vcpu, uint32_t leaf, enum cpuid_reg reg, uint32_t clear, uint32_t set)
+struct kvm_cpuid2 *cpuid_list(unsigned long which)
 {
 	struct kvm_cpuid2 *c = calloc(1, sizeof(*c) + 256 * sizeof(c->entries[0]));
 
 	c->nent = 256;
-	if (ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, c))
-		die("KVM_GET_SUPPORTED_CPUID");
+	if (ioctl(kvm_fd, which, c))
+		die("KVM's CPUID (ioctl 0x%lx)", which);
+	return c;
+}
+
+void vcpu_cpuid(struct vcpu *vcpu, uint32_t leaf, enum cpuid_reg reg, uint32_t clear, uint32_t set)
+{
+	struct kvm_cpuid2 *c = cpuid_list(KVM_GET_SUPPORTED_CPUID);
+
 	for (uint32_t i = 0; i < c->nent; i++) {
 		uint32_t *value = &c->entries[i].eax + reg;
 

@@ -36,7 +36,13 @@ struct kvm_vbh_state {
 #define SMBASE			0x30000
 #define SMRAM			0x10000
 #define MAX_VCPUS		4
+#define CR0_LONG		0x80050033ull	/* PG, AM, WP, NE, ET, MP, PE */
+#define CR0_WP			(1ull << 16)
 #define CR4_LONG		0x620ull	/* PAE, OSFXSR, OSXMMEXCPT */
+#define CR4_VMXE		(1ull << 13)
+#define EFER_LONG		0xd01ull	/* SCE, LME, LMA, NXE */
+#define EFER_SVME		(1ull << 12)
+#define MSR_LSTAR		0xc0000082u
 
 /* Where things are; each vCPU has a stack page from AT_STACK on. */
 enum {
@@ -94,6 +100,8 @@ void vm_smram(struct vm *vm);
 void vm_free(struct vm *vm);
 /* What the guest has asked for, as KVM_VBH_GET_STATE has it, or NULL; for free(). */
 void *vm_save(struct vm *vm, struct kvm_vbh_state *s);
+/* KVM's answer to KVM_GET_SUPPORTED_CPUID or KVM_GET_EMULATED_CPUID; for free(). */
+struct kvm_cpuid2 *cpuid_list(unsigned long which);
 /* All that KVM supports, but for these bits of subleaf 0; before the vCPU runs. */
 void vcpu_cpuid(struct vcpu *vcpu, uint32_t leaf, enum cpuid_reg reg, uint32_t clear, uint32_t set);
 /* The state after reset, as a VMM loads it; or that in which the tests run. */
