@@ -155,11 +155,12 @@ __used static void entry_code(void)
 		     "1:	lea	%c[cpu](%%rsp), %%rdi\n\t"
 		     "call	vmx_entry_refused\n"
 
-		     "2:	lea	vmx_slow_exit(%%rip), %%rax\n\t"
+		     /* RBX here alone: at 3 its place holds the answer to CPUID already. */
+		     "2:	mov	%%rbx, %c[rbx](%%rsp)\n\t"
+		     "lea	vmx_slow_exit(%%rip), %%rax\n\t"
 		     "jmp	4f\n"
 		     "3:	lea	vmx_late_news(%%rip), %%rax\n"
-		     "4:	mov	%%rbx, %c[rbx](%%rsp)\n\t"
-		     "mov	%%rbp, %c[rbp](%%rsp)\n\t"
+		     "4:	mov	%%rbp, %c[rbp](%%rsp)\n\t"
 		     "mov	%%r12, %c[r12](%%rsp)\n\t"
 		     "mov	%%r13, %c[r13](%%rsp)\n\t"
 		     "mov	%%r14, %c[r14](%%rsp)\n\t"
