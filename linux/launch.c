@@ -12,6 +12,8 @@
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/stop_machine.h>
+#include <asm/apic.h>
+#include <asm/irq_vectors.h>
 #include <asm/processor.h>
 #include "stub.h"
 #include "vbh.h"
@@ -80,9 +82,12 @@ static long enter(enum vbh_launch_op op, u32 index)
 	ret = vbh_stub_enter(space_cr3(&space), space_entry(), space.params,
 			     op, index, &idt);
 	if (this_cpu_read(vbh_nmis)) {
-		/* Several in a row are one to the processor as well. */
+		/*
+		 * Several in a row are one to the processor as well. Not INT 2: Linux's
+		 * entry counts on that no other comes while it finds out about nesting.
+		 */
 		this_cpu_write(vbh_nmis, 0);
-		asm volatile("int $2");
+		apic->send_IPI(smp_processor_id(), NMI_VECTOR);
 	}
 	return ret;
 }
