@@ -54,6 +54,7 @@
 #define RFLAGS_RF		BIT(16)
 
 #define DR6_INIT		0xffff0ff0ull
+#define DR6_HITS		0xfull
 #define DR6_BS			BIT(14)
 #define DR7_INIT		0x400ull
 

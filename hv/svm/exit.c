@@ -38,12 +38,31 @@ static void decode_msr(struct hv_cpu *cpu, const struct vmcb *v, struct vm_exit 
 	exit->len = length(v);
 }
 
-/* IRET ends what blocks NMIs; the exit comes before it, and Linux copes with one NMI inside. */
-static void decode_iret(struct hv_cpu *cpu, struct vmcb *v, struct vm_exit *exit)
+/*
+ * IRET ends what blocks NMIs, but the exit comes before it, on a stack that the next
+ * NMI would use again. So it is stepped over: it loads TF, but traps by the one before.
+ */
+static void decode_iret(struct vmcb *v, struct vm_exit *exit)
+{
+	exit->kind = VBH_EXIT_NMI_WINDOW;
+	v->misc1 &= ~SVM_I1_IRET;
+	v->exceptions |= BIT(VECTOR_DB);
+	v->rflags |= RFLAGS_TF;
+}
+
+/* A breakpoint's #DB, before the IRET or with it, is the guest's. */
+static void decode_step(struct hv_cpu *cpu, struct vmcb *v, struct vm_exit *exit)
 {
 	exit->kind = VBH_EXIT_NMI_WINDOW;
 	svm_cpu(cpu)->nmi_blocked = false;
-	v->misc1 &= ~SVM_I1_IRET;
+	v->exceptions &= ~BIT(VECTOR_DB);
+	if (!(v->dr6 & DR6_BS))
+		v->rflags &= ~RFLAGS_TF;
+	v->dr6 &= ~DR6_BS;
+	if (v->dr6 & DR6_HITS)
+		exit->interrupted = (struct hv_event) {
+			.type = HV_EVENT_EXCEPTION, .vector = VECTOR_DB,
+		};
 }
 
 static void decode_interrupted(const struct vmcb *v, struct hv_event *ev)
@@ -139,7 +158,10 @@ void svm_decode(struct hv_cpu *cpu, struct vm_exit *exit)
 		trap_open_nmi();
 		break;
 	case SVM_EXIT_IRET:
-		decode_iret(cpu, v, exit);
+		decode_iret(v, exit);
+		break;
+	case SVM_EXIT_DB:
+		decode_step(cpu, v, exit);
 		break;
 	default:
 		decode_other(v, exit);

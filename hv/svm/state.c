@@ -231,6 +231,7 @@ void svm_reset(struct hv_cpu *cpu)
 	v->dr6 = DR6_INIT;
 	v->dr7 = DR7_INIT;
 	v->rflags = RFLAGS_FIXED;
+	v->exceptions = 0;
 	v->rip = 0xfff0;
 	v->rsp = 0;
 	v->int_state = 0;

@@ -15,7 +15,7 @@ struct svm_cpu {
 	u64 vmcb_pa;
 	u64 hsave_pa;
 	u64 vm_cr;		/* Linux's */
-	bool nmi_blocked;	/* one was injected, and no IRET has ended it */
+	bool nmi_blocked;	/* one was injected, and no IRET has ended that */
 };
 
 static inline struct svm_cpu *svm_cpu(struct hv_cpu *cpu)

@@ -96,6 +96,7 @@ _Static_assert(offsetof(struct vmcb, g_pat) == 0x668, "VMCB save area");
 #define SVM_I2_SKINIT		BIT(6)
 
 #define SVM_EXIT_CR_WRITE	0x010
+#define SVM_EXIT_DB		0x041
 #define SVM_EXIT_NMI		0x061
 #define SVM_EXIT_INIT		0x063
 #define SVM_EXIT_CR0_SEL	0x065
