@@ -10,10 +10,7 @@
 
 struct hv hv;
 
-/*
- * Between the tables of the loader and our own nothing is mapped in both but
- * the first chunk, so the state travels through here, one CPU at a time.
- */
+/* The general registers of the CPU that holds launch_lock, from hv_entry(). */
 __used static struct hv_linux launch_state;
 static struct vbh_launch *launch_params;	/* in Linux's memory */
 
@@ -81,6 +78,7 @@ __used int hv_init(struct vbh_launch *p)
 	ret = pool_init();
 	if (!ret)
 		ret = mm_init();
+	p->root = hv.cr3;
 	if (ret)
 		hv_error(p->error, sizeof(p->error), "memory for the hypervisor's own tables");
 	return ret;
@@ -187,17 +185,11 @@ void hv_capture(struct hv_linux *st)
 	st->debugctl = rdmsr(MSR_DEBUGCTL);
 }
 
-/* On Linux's stack and the loader's tables; the general registers are down already. */
-__used struct hv_cpu *hv_launch_begin(u32 index)
-{
-	hv_capture(&launch_state);
-	return hv_cpu(index);
-}
-
 /* Each CPU comes here once, and finds its area cleared by the pool. */
 static void cpu_prepare(struct hv_cpu *cpu, u32 index)
 {
-	trap_load(cpu);		/* first: an NMI before it has nowhere to go */
+	trap_load(cpu);		/* first: an NMI has to have somewhere to go with our tables */
+	write_cr3(hv.cr3);
 	cpu->index = index;
 	cpu->apic_id = hv.params.apic_id[index];
 	write_cr4(hv.cr4);
@@ -217,13 +209,15 @@ void hv_launch_failed(struct hv_cpu *cpu, struct hv_linux *st, int ret, const ch
 	hv_return(cpu, st, launch_params, error);
 }
 
-/* On the CPU's own stack and the hypervisor's tables, with launch_lock held. */
-__used __noreturn void hv_launch(struct hv_cpu *cpu, u32 index)
+/* On the CPU's own stack, but the loader's tables, with launch_lock held. */
+__used __noreturn void hv_launch(u32 index)
 {
 	static char error[192];
 	struct hv_linux st = launch_state;
+	struct hv_cpu *cpu = this_cpu();
 	int ret;
 
+	hv_capture(&st);
 	cpu_prepare(cpu, index);
 	if (!late_done) {
 		late_result = init_late();
@@ -269,20 +263,14 @@ __naked __used void hv_entry(__maybe_unused struct vbh_launch *params,
 		     "mov	%%rcx, %c[rip](%%rax)\n"
 		     "lea	8(%%rsp), %%rcx\n"
 		     "mov	%%rcx, %c[rsp](%%rax)\n"
-		     "mov	%%edx, %%ebx\n"
 		     "mov	%%edx, %%edi\n"
-		     "and	$-16, %%rsp\n"
-		     "call	hv_launch_begin\n"
-		     "mov	hv+%c[cr3](%%rip), %%rcx\n"
-		     "mov	%%rcx, %%cr3\n"
-		     "lea	%c[area](%%rax), %%rsp\n"
-		     "mov	%%rax, %%rdi\n"
-		     "mov	%%ebx, %%esi\n"
+		     "imul	%[area], %%rdx\n"
+		     "movabs	%[top], %%rsp\n"
+		     "add	%%rdx, %%rsp\n"
 		     "call	hv_launch\n"
 		     "ud2\n"
 		     :: [lock] "i"(offsetof(struct hv, launch_lock)),
-			[cr3] "i"(offsetof(struct hv, cr3)),
-			[area] "i"(HV_CPU_AREA - 16),
+			[area] "i"(HV_CPU_AREA), [top] "i"(HV_CPUS + HV_CPU_AREA - 16),
 			[rip] "i"(offsetof(struct hv_linux, rip)),
 			[rsp] GPR(RSP), [rbx] GPR(RBX), [rbp] GPR(RBP), [r12] GPR(R12),
 			[r13] GPR(R13), [r14] GPR(R14), [r15] GPR(R15));

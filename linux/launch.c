@@ -177,6 +177,7 @@ static int try_launch(struct rendezvous *r, struct vbh_why *why)
 			 space.params->error, err);
 		goto destroy;
 	}
+	space_join(&space);
 
 	err = stop_machine(launch_cpu, r, cpu_online_mask);
 	if (!err)

@@ -2,7 +2,7 @@
 /*
  * The image's memory: cleared chunks of 2 MiB that Linux gives away until the
  * stop, the image copied to the first; and the launch tables, in which the
- * kernel's half stands as it is now and the first chunk at VBH_IMAGE_BASE.
+ * kernel's half stands as it is now and at VBH_IMAGE_BASE the first chunk, then all.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -102,12 +102,17 @@ static int get_chunks(struct launch_space *space, struct vbh_why *why)
 	return 0;
 }
 
-/* The entry for address in the table at that level (0: 2 MiB leaves). */
-static void set_entry(unsigned long table, int level, u64 value)
+/* The entry for the image in the table at that level (0: 2 MiB leaves). */
+static u64 *entry(unsigned long table, int level)
 {
 	int shift = PMD_SHIFT + 9 * level;
 
-	((u64 *)table)[(VBH_IMAGE_BASE >> shift) & (PTRS_PER_PMD - 1)] = value;
+	return (u64 *)table + ((VBH_IMAGE_BASE >> shift) & (PTRS_PER_PMD - 1));
+}
+
+static int top_level(void)
+{
+	return pgtable_l5_enabled() ? 3 : 2;
 }
 
 /*
@@ -116,7 +121,7 @@ static void set_entry(unsigned long table, int level, u64 value)
  */
 static int build_tables(struct launch_space *space)
 {
-	int levels = pgtable_l5_enabled() ? 3 : 2, i;
+	int levels = top_level(), i;
 	u64 next = __pa(page_address(space->chunk[0])) | LEAF_BITS;
 
 	space->tables = __get_free_pages(GFP_KERNEL | __GFP_ZERO, 1);
@@ -126,13 +131,20 @@ static int build_tables(struct launch_space *space)
 		space->level[i] = get_zeroed_page(GFP_KERNEL);
 		if (!space->level[i])
 			return -ENOMEM;
-		set_entry(space->level[i], i, next);
+		*entry(space->level[i], i) = next;
 		next = __pa(space->level[i]) | TABLE_BITS;
 	}
-	set_entry(space->tables, levels, next);
+	*entry(space->tables, levels) = next;
 	memcpy((u64 *)space->tables + 256, (u64 *)__va(read_cr3_pa()) + 256,
 	       256 * sizeof(u64));
 	return 0;
+}
+
+void space_join(struct launch_space *space)
+{
+	unsigned long root = (unsigned long)__va(space->params->root);
+
+	*entry(space->tables, top_level()) = *entry(root, top_level());
 }
 
 /* Linux's own gates, so that a fault in the stub is still an oops. */

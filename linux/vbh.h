@@ -101,6 +101,8 @@ u64 space_entry(void);
 u64 space_cr3(const struct launch_space *space);
 
 /* launch.c: into guest mode on every CPU, and out again. Locked. */
+/* After VBH_OP_INIT: the launch tables show all of the image, as its own do. */
+void space_join(struct launch_space *space);
 
 int launch_start(struct vbh_why *why);
 /*

@@ -10,8 +10,10 @@
  * loaded, interrupts off, CR4.PCIDE and CR4.PGE clear, it calls entry(params,
  * op, cpu) by the System V ABI; 0 or a negative errno comes back in EAX.
  *
- * VBH_OP_INIT is called once. VBH_OP_LAUNCH is then called on every CPU that
- * params name, on all at once or in turn; it returns 0 in guest mode. What has
+ * VBH_OP_INIT is called once, and the loader then copies the entry for
+ * VBH_IMAGE_BASE from the top-level table that it leaves in params to that of
+ * the launch tables. VBH_OP_LAUNCH is then called on every CPU that params name,
+ * on all at once or in turn; it returns 0 in guest mode. What has
  * been launched is given back by VBH_HC_STOP on each CPU, which may be called
  * with any tables that hold the kernel half, and returns with CR3 pointing to
  * tables of the image: the caller loads its own CR3 (and CR4) at once.
@@ -60,6 +62,7 @@ struct vbh_launch {
 	 */
 	__u32 phys_bits;
 	__u32 reserved;
+	__u64 root;		/* out, of VBH_OP_INIT: physical, the image's top-level table */
 	__u64 tsc_hz;
 	__u32 apic_id[VBH_MAX_CPUS];
 	__u64 chunk[VBH_MAX_CHUNKS];
