@@ -16,6 +16,8 @@
 #include <asm/current.h>
 #include "vbh.h"
 
+#define INIT_UDELAY	10000	/* us, UDELAY_10MS_DEFAULT in arch/x86/kernel/smpboot.c */
+
 static bool active;
 static bool suspending;		/* under vbh_mutex */
 static int prepare_state, online_state;
@@ -23,6 +25,29 @@ static int prepare_state, online_state;
 void cpus_set_active(bool on)
 {
 	WRITE_ONCE(active, on);
+}
+
+/*
+ * Where INIT exits at its receiver, a SIPI that comes before the hypervisor has
+ * taken it is lost, and Linux leaves processors of today no time between the two
+ * (smp_quirk_init_udelay()). As cpu_init_udelay=10000 on the kernel's command line.
+ */
+void cpus_slow_init(bool on)
+{
+	static unsigned int *delay, before;
+
+	if (on && boot_cpu_has(X86_FEATURE_VMX)) {
+		delay = (unsigned int *)facts_symbol("init_udelay");
+		if (!delay || *delay >= INIT_UDELAY) {
+			delay = NULL;
+			return;
+		}
+		before = *delay;
+		*delay = INIT_UDELAY;
+	} else if (!on && delay) {
+		*delay = before;
+		delay = NULL;
+	}
 }
 
 bool cpus_suspending(void)

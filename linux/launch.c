@@ -221,7 +221,10 @@ int launch_start(struct vbh_why *why)
 	if (!err)
 		pr_info("CPUs %*pbl are in guest mode\n",
 			cpumask_pr_args(&launched));
+	cpus_slow_init(!err);
 out:
+	if (cpumask_empty(&launched))
+		machine_forget();
 	kfree(space.params);
 	space.params = NULL;
 	kfree(r);
@@ -330,6 +333,8 @@ int launch_stop(void)
 		       cpumask_pr_args(&launched), err, r->error_cpu);
 	} else {
 		space_destroy(&space);
+		machine_forget();
+		cpus_slow_init(false);
 		pr_info("every CPU is native again\n");
 	}
 	kfree(r);

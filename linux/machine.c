@@ -9,6 +9,8 @@
 #include <linux/cc_platform.h>
 #include <linux/crash_dump.h>
 #include <linux/ioport.h>
+#include <linux/memory.h>
+#include <linux/pfn.h>
 #include <linux/smp.h>
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
@@ -24,6 +26,16 @@ static bool trap_icr;
 module_param(trap_icr, bool, 0444);
 MODULE_PARM_DESC(trap_icr,
 		 "Trap the sender of an INIT even where the receiver could exit");
+
+/* What the image has been told is RAM; nr is 0 while there is none. */
+static struct {
+	u32 nr;
+	struct {
+		u64 start, end;
+	} range[VBH_MAX_RAM];
+} known;
+
+static_assert(sizeof(known.range) == sizeof_field(struct vbh_launch, ram));
 
 /*
  * A KVM that is loaded but idle would set CR4.VMXE or EFER.SVME with its next
@@ -144,5 +156,51 @@ int machine_describe(struct vbh_launch *params, const struct cpumask *mask,
 		return vbh_fail(why, err ?: -ENODEV,
 				"RAM is in more than %u ranges, or in none",
 				VBH_MAX_RAM);
+	memcpy(known.range, params->ram, sizeof(known.range));
+	WRITE_ONCE(known.nr, params->nr_ram);
 	return 0;
+}
+
+void machine_forget(void)
+{
+	WRITE_ONCE(known.nr, 0);
+}
+
+/* A block may have holes that are no RAM. */
+static bool is_known(u64 start, u64 end)
+{
+	u32 i, nr = READ_ONCE(known.nr);
+
+	for (i = 0; i < nr; i++)
+		if (start < known.range[i].end && end > known.range[i].start)
+			return true;
+	return !nr;
+}
+
+/*
+ * The image looks into nothing but RAM, and what came later it takes for a
+ * device's: it would deny the kernel its own patches there.
+ */
+static int memory_event(struct notifier_block *nb, unsigned long event, void *data)
+{
+	const struct memory_notify *block = data;
+	u64 start = PFN_PHYS(block->start_pfn);
+	u64 end = start + PFN_PHYS(block->nr_pages);
+
+	if (event != MEM_GOING_ONLINE || is_known(start, end))
+		return NOTIFY_OK;
+	pr_warn("memory at 0x%llx came after VBH started, it can't come online\n", start);
+	return notifier_from_errno(-EPERM);
+}
+
+static struct notifier_block memory_notifier = { .notifier_call = memory_event };
+
+int machine_init(void)
+{
+	return register_memory_notifier(&memory_notifier);
+}
+
+void machine_exit(void)
+{
+	unregister_memory_notifier(&memory_notifier);
 }

@@ -267,6 +267,9 @@ static int __init vbh_init(void)
 	err = modules_init();
 	if (err)
 		return err;
+	err = machine_init();
+	if (err)
+		goto no_machine;
 	err = cpus_init();
 	if (err)
 		goto no_cpus;
@@ -279,6 +282,8 @@ static int __init vbh_init(void)
 no_dev:
 	cpus_exit();
 no_cpus:
+	machine_exit();
+no_machine:
 	modules_exit();
 	return err;
 }
@@ -289,6 +294,7 @@ static void __exit vbh_exit(void)
 	debugfs_unregister();
 	dev_exit();
 	cpus_exit();
+	machine_exit();
 	modules_exit();
 	ring_free();
 }

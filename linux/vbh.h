@@ -76,9 +76,15 @@ int machine_check(struct vbh_why *why);
 const char *machine_kvm_name(const struct module *mod);
 /* Is VMX or SVM in use on this CPU? In words, or NULL. */
 const char *machine_cpu_busy(void);
-/* Everything in params but the chunks, for the CPUs in mask. */
+/*
+ * Everything in params but the chunks, for the CPUs in mask. From then on, until
+ * machine_forget(), memory that is not in params can't come online.
+ */
 int machine_describe(struct vbh_launch *params, const struct cpumask *mask,
 		     struct vbh_why *why);
+void machine_forget(void);
+int machine_init(void);
+void machine_exit(void);
 
 /* tables.c: the image's memory, and the tables through which it is entered. */
 
@@ -95,14 +101,14 @@ struct launch_space {
 /* params must be described already; on failure all is as before. */
 int space_create(struct launch_space *space, struct vbh_why *why);
 void space_destroy(struct launch_space *space);
+/* After VBH_OP_INIT: the launch tables show all of the image, as its own do. */
+void space_join(struct launch_space *space);
 /* A line "start end" for each chunk; nothing if there are none. */
 void space_show(const struct launch_space *space, struct seq_file *m);
 u64 space_entry(void);
 u64 space_cr3(const struct launch_space *space);
 
 /* launch.c: into guest mode on every CPU, and out again. Locked. */
-/* After VBH_OP_INIT: the launch tables show all of the image, as its own do. */
-void space_join(struct launch_space *space);
 
 int launch_start(struct vbh_why *why);
 /*
@@ -197,6 +203,8 @@ int cpus_tell_current(void);
 bool cpus_suspending(void);		/* locked */
 /* From now on hotplug callbacks talk to the hypervisor, or no longer do. */
 void cpus_set_active(bool active);
+/* More time, or not, between INIT and SIPI where VMX has them. After facts_find(). */
+void cpus_slow_init(bool on);
 
 /* ring.c: the event ring, from the reader's side. */
 
