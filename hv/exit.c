@@ -53,15 +53,23 @@ enum hv_act hv_verdict(enum vbh_verdict v, enum hv_act allow)
 	return HV_GP;
 }
 
+/* The processor pushes RF set for faults, so that they do not hit a breakpoint twice. */
+void hv_inject(struct hv_cpu *cpu, const struct hv_event *ev)
+{
+	if (ev->type == HV_EVENT_EXCEPTION && ev->vector != VECTOR_DB && ev->vector != VECTOR_DF &&
+	    ev->vector != VECTOR_MC)
+		hv.vendor->set(cpu, VBH_REG_RFLAGS,
+			       hv.vendor->get(cpu, VBH_REG_RFLAGS) | RFLAGS_RF);
+	cpu->injected = true;
+	hv.vendor->inject(cpu, ev);
+}
+
 static void inject(struct hv_cpu *cpu, u8 vector, bool has_error, u32 error)
 {
-	struct hv_event ev = {
-		.type = HV_EVENT_EXCEPTION, .vector = vector, .has_error = has_error,
-		.error = error,
-	};
+	struct hv_event ev = { .type = HV_EVENT_EXCEPTION, .vector = vector,
+			       .has_error = has_error, .error = error };
 
-	cpu->injected = true;
-	hv.vendor->inject(cpu, &ev);
+	hv_inject(cpu, &ev);
 }
 
 /* Faults that make a second contributory one a double fault (APM 2, 8.2.9). */
@@ -92,7 +100,8 @@ static void fault(struct hv_cpu *cpu, const struct vm_exit *exit, u8 vector)
 static void retired(struct hv_cpu *cpu, u64 rflags)
 {
 	hv.vendor->end_shadow(cpu);
-	if (rflags & RFLAGS_TF)
+	/* With BTF set it traps after branches only, and none is emulated. */
+	if ((rflags & RFLAGS_TF) && !(host_msr(&cpu->vcpu, MSR_DEBUGCTL) & DEBUGCTL_BTF))
 		hv.vendor->pend_single_step(cpu);
 }
 
@@ -124,10 +133,8 @@ static void act(struct hv_cpu *cpu, const struct vm_exit *exit, enum hv_act what
 {
 	switch (what) {
 	case HV_RESUME:
-		if (exit->interrupted.type) {
-			cpu->injected = true;
-			hv.vendor->inject(cpu, &exit->interrupted);
-		}
+		if (exit->interrupted.type)
+			hv_inject(cpu, &exit->interrupted);
 		break;
 	case HV_ADVANCE:
 		if (advance(cpu, exit, rflags))

@@ -195,6 +195,8 @@ enum hv_act cr_write(struct hv_cpu *cpu, struct vm_exit *exit);
 enum hv_act dt_access(struct hv_cpu *cpu, struct vm_exit *exit);
 /* A core verdict as an action; allow is what VBH_ALLOW becomes. */
 enum hv_act hv_verdict(enum vbh_verdict v, enum hv_act allow);
+/* The next entry delivers it, in the place of any other. */
+void hv_inject(struct hv_cpu *cpu, const struct hv_event *ev);
 /* Decode the instruction at RIP; false if it is none that core/decode.h knows. */
 bool hv_decode(struct hv_cpu *cpu, struct insn *insn);
 

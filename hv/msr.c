@@ -5,9 +5,6 @@
  */
 #include "hv.h"
 
-/* FEATURE_CONTROL as firmware leaves it that has switched VMX off for good. */
-#define FEATURE_CONTROL_OFF	1
-
 struct msr_row {
 	u32 first, last;
 	enum hv_act (*read)(struct hv_cpu *cpu, u32 msr, u64 *value);
@@ -33,7 +30,8 @@ static enum hv_act feature_control_read(struct hv_cpu *cpu, u32 msr, u64 *value)
 {
 	if (!rdmsr_safe(msr, value))
 		return HV_GP;
-	*value = FEATURE_CONTROL_OFF;
+	/* As firmware leaves it that has switched VMX off for good. */
+	*value = (*value | FEATURE_CONTROL_LOCK) & ~FEATURE_CONTROL_VMX;
 	return HV_ADVANCE;
 }
 
@@ -207,6 +205,17 @@ static enum hv_act microcode_write(struct hv_cpu *cpu, u32 msr, u64 value)
 	return HV_ADVANCE;
 }
 
+/*
+ * A last PEBS record may be stored after the exit, with our page tables (see Linux,
+ * intel_guest_get_msrs()): not into our memory, in the half that Linux leaves to users.
+ */
+static enum hv_act ds_area_write(struct hv_cpu *cpu, u32 msr, u64 value)
+{
+	if (value && !(value & BIT(63)))
+		return absent_write(cpu, msr, value);
+	return plain_write(cpu, msr, value);
+}
+
 /* Where the trace goes is in tables in the guest's memory: none, unless through EPT. */
 static enum hv_act trace_write(struct hv_cpu *cpu, u32 msr, u64 value)
 {
@@ -226,6 +235,7 @@ static const struct msr_row rows[] = {
 	{ MSR_VMX_FIRST, MSR_VMX_LAST, absent_read, absent_write, false },
 	{ MSR_MTRR_PHYSBASE0, MSR_MTRR_LAST, NULL, mtrr_write, false },
 	{ MSR_MTRR_DEFTYPE, MSR_MTRR_DEFTYPE, NULL, mtrr_write, false },
+	{ MSR_DS_AREA, MSR_DS_AREA, NULL, ds_area_write, false },
 	{ MSR_RTIT_CTL, MSR_RTIT_CTL, NULL, trace_write, false },
 	{ MSR_X2APIC_ICR, MSR_X2APIC_ICR, NULL, icr_write, true },
 	{ MSR_HW_FEEDBACK_PTR, MSR_HW_FEEDBACK_PTR, NULL, feedback_write, false },

@@ -73,8 +73,7 @@ static bool inject(struct hv_cpu *cpu, const struct hv_event *ev)
 {
 	if (cpu->injected)
 		return false;
-	cpu->injected = true;
-	hv.vendor->inject(cpu, ev);
+	hv_inject(cpu, ev);
 	return true;
 }
 

@@ -104,28 +104,22 @@ void svm_set(struct hv_cpu *cpu, enum vbh_reg reg, u64 value)
 	}
 }
 
-static u64 *vmcb_msr(struct hv_cpu *cpu, u32 msr)
-{
-	/* DEBUGCTL is switched only along with the LBRs, which we leave alone. */
-	return msr == MSR_PAT ? &vmcb(cpu)->g_pat : NULL;
-}
-
+/* DEBUGCTL is switched only along with the LBRs, which we leave alone. */
 bool svm_get_msr(struct hv_cpu *cpu, u32 msr, u64 *value)
 {
-	u64 *field = vmcb_msr(cpu, msr);
-
-	if (field)
-		*value = *field;
-	return field;
+	if (msr != MSR_PAT)
+		return false;
+	*value = vmcb(cpu)->g_pat;
+	return true;
 }
 
+/* Types are 0, 1, 4 to 7: what the processor is asked then, it refuses. */
 bool svm_set_msr(struct hv_cpu *cpu, u32 msr, u64 value)
 {
-	u64 *field = vmcb_msr(cpu, msr);
-
-	if (field)
-		*field = value;
-	return field;
+	if (msr != MSR_PAT || (value & PAT_RESERVED) || (value & ~(value >> 1) & PAT_BIT1))
+		return false;
+	vmcb(cpu)->g_pat = value;
+	return true;
 }
 
 void svm_set_dt(struct hv_cpu *cpu, enum vbh_dtr dtr, const struct dt_reg *reg)
@@ -231,13 +225,13 @@ void svm_reset(struct hv_cpu *cpu)
 	v->dr6 = DR6_INIT;
 	v->dr7 = DR7_INIT;
 	v->rflags = RFLAGS_FIXED;
-	v->exceptions = 0;
 	v->rip = 0xfff0;
 	v->rsp = 0;
 	v->int_state = 0;
 	v->event = 0;
 	v->exit_int_info = 0;
 	v->misc1 &= ~SVM_I1_IRET;
+	v->exceptions = 0;
 	svm->nmi_blocked = false;
 	cpuid(1, 0, r);
 	cpu->gpr[VBH_REG_RDX] = r[0];

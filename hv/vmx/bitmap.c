@@ -24,6 +24,7 @@ static const struct {
 	{ MSR_MTRR_PHYSBASE0, MSR_MTRR_LAST, false, true },
 	{ MSR_MTRR_DEFTYPE, MSR_MTRR_DEFTYPE, false, true },
 	{ MSR_VMX_FIRST, MSR_VMX_LAST, true, true },
+	{ MSR_DS_AREA, MSR_DS_AREA, false, true },
 	{ MSR_HW_FEEDBACK_PTR, MSR_HW_FEEDBACK_PTR, false, true },
 };
 

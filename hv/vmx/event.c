@@ -48,14 +48,6 @@ void vmx_interrupted(struct hv_event *ev)
 	ev->len = vmread(VMCS_EXIT_INSN_LEN);
 }
 
-/* The processor pushes RF set for faults, so that they do not hit a breakpoint twice. */
-static void set_rf(const struct hv_event *ev)
-{
-	if (ev->type == HV_EVENT_EXCEPTION && ev->vector != VECTOR_DB && ev->vector != VECTOR_DF &&
-	    ev->vector != VECTOR_MC)
-		vmwrite(VMCS_GUEST_RFLAGS, vmread(VMCS_GUEST_RFLAGS) | RFLAGS_RF);
-}
-
 void vmx_inject(struct hv_cpu *cpu, const struct hv_event *ev)
 {
 	u64 info = EVENT_VALID | event_type(ev) << 8 | ev->vector;
@@ -70,7 +62,6 @@ void vmx_inject(struct hv_cpu *cpu, const struct hv_event *ev)
 	/* One whose delivery was cut short blocks NMIs already: delivered again, it will again. */
 	if (ev->type == HV_EVENT_NMI)
 		vmwrite(VMCS_GUEST_SHADOW, vmread(VMCS_GUEST_SHADOW) & ~SHADOW_NMI);
-	set_rf(ev);
 	vmwrite(VMCS_ENTRY_EVENT, info);
 }
 
@@ -129,7 +120,5 @@ void vmx_end_shadow(struct hv_cpu *cpu)
 
 void vmx_pend_single_step(struct hv_cpu *cpu)
 {
-	/* With BTF set, TF traps after branches only, and none is emulated. */
-	if (!(vmread(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
-		vmwrite(VMCS_GUEST_PENDING_DB, vmread(VMCS_GUEST_PENDING_DB) | PENDING_DB_BS);
+	vmwrite(VMCS_GUEST_PENDING_DB, vmread(VMCS_GUEST_PENDING_DB) | PENDING_DB_BS);
 }

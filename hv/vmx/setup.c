@@ -8,20 +8,7 @@
 
 #define VPID			1	/* one guest; each CPU's cache is its own */
 
-static void free_cpu(struct hv_cpu *cpu)
-{
-	struct vmx_cpu *vc = cpu->vendor;
-
-	if (!vc)
-		return;
-	if (vc->vmcs)
-		pool_free(vc->vmcs);
-	if (vc->vmxon)
-		pool_free(vc->vmxon);
-	pool_free(vc);
-	cpu->vendor = NULL;
-}
-
+/* For as long as the image stays: a launch that fails takes all of it back. */
 static int alloc_cpu(struct hv_cpu *cpu)
 {
 	struct vmx_cpu *vc = pool_page();
@@ -31,10 +18,8 @@ static int alloc_cpu(struct hv_cpu *cpu)
 		return -ENOMEM;
 	vc->vmxon = pool_page();
 	vc->vmcs = pool_page();
-	if (!vc->vmxon || !vc->vmcs) {
-		free_cpu(cpu);
+	if (!vc->vmxon || !vc->vmcs)
 		return -ENOMEM;
-	}
 	*(u32 *)vc->vmxon = vmx_caps.revision;
 	*(u32 *)vc->vmcs = vmx_caps.revision;
 	return 0;
@@ -211,7 +196,6 @@ int vmx_cpu_on(struct hv_cpu *cpu, const struct hv_linux *st, char *error, u32 s
 	failed = start_vmx(cpu->vendor);
 	if (failed) {
 		hv_error(error, size, failed);
-		free_cpu(cpu);
 		return -ENODEV;
 	}
 	vmx_top(cpu)->news = ~0;
@@ -269,5 +253,4 @@ void vmx_cpu_off(struct hv_cpu *cpu, struct hv_linux *st)
 	if (rtit)
 		wrmsr(MSR_RTIT_CTL, rtit);
 	wrmsr(MSR_DEBUGCTL, st->debugctl);
-	free_cpu(cpu);
 }

@@ -145,8 +145,6 @@ enum vmcs_field {
 #define MSR_VMX_TRUE_EXIT		0x48f
 #define MSR_VMX_TRUE_ENTRY		0x490
 
-#define FEATURE_CONTROL_LOCK		BIT(0)
-#define FEATURE_CONTROL_VMXON		BIT(2)	/* outside SMX */
 #define VMX_BASIC_REVISION		0x7fffffffu
 #define VMX_BASIC_TRUE			BIT(55)
 #define VMX_MISC_WAIT_FOR_SIPI		BIT(8)
@@ -158,7 +156,6 @@ enum vmcs_field {
 
 /* Other MSRs that only this backend touches. */
 #define MSR_PERF_GLOBAL_CTRL		0x38f
-#define DEBUGCTL_BTF			BIT(1)
 
 /* Basic exit reasons (appendix C). */
 #define REASON_FAILED			BIT(31)
