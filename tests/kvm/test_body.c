@@ -514,6 +514,22 @@ static void preempted(void)
 	vm_free(vm);
 }
 
+/* Which SVM gives to any guest where the processor virtualizes them (vgif). */
+static void gif(void)
+{
+	struct vm *vm = vm_new(KVM_X86_VBH_ENABLE, 1);
+	enum end before = vcpu_do(vm->vcpu, CODE_CLGI, &(struct regs){ 0 }), end;
+	struct vbh_status s;
+
+	if (before == END_OK && vcpu_do(vm->vcpu, CODE_STGI, &(struct regs){ 0 }) != END_OK)
+		die("STGI after CLGI");
+	status(vm->vcpu, &s);
+	end = vcpu_do(vm->vcpu, CODE_CLGI, &(struct regs){ 0 });
+	check(end == END_UD, "a guest that has begun has no CLGI%s",
+	      before == END_OK ? ", though others have it" : "");
+	vm_free(vm);
+}
+
 static void hyperv(void)
 {
 	struct vm *vm = vm_new(KVM_X86_VBH_ENABLE, 1);
@@ -872,6 +888,7 @@ int main(void)
 		preempted();
 	else
 		puts("ok - KVM says in a guest's page that its vCPU does not run # SKIP");
+	gif();
 	hyperv();
 	walk();
 	emulated_read();

@@ -85,6 +85,8 @@ static void write_code(struct vm *vm)
 	code_at(vm, CODE_UD, "\x0f\x0b", 2);
 	code_at(vm, CODE_LOOP, "\xeb\xfe", 2);
 	code_at(vm, CODE_XCHG, "\x48\x87\x03", 3);
+	code_at(vm, CODE_CLGI, "\x0f\x01\xdd", 3);
+	code_at(vm, CODE_STGI, "\x0f\x01\xdc", 3);
 }
 
 /* Every exception halts at AT_FAULT + 16 * its vector. */
