@@ -4,8 +4,9 @@
  * C because the address space changes under it. Called with interrupts off.
  *
  * CR4.PCIDE may be set only while CR3[11:0] is 0, so on the way in CR3 comes
- * first and CR4 second, and on the way back CR4 comes first. The code after
- * the call runs natively after VBH_OP_INIT and in guest mode after a launch.
+ * first and CR4 second, and on the way back CR4 comes first. CR4.CET goes too,
+ * for the image has no ENDBR. The code after the call runs natively after
+ * VBH_OP_INIT and in guest mode after a launch.
  */
 #include <linux/errno.h>
 #include <linux/linkage.h>
@@ -43,7 +44,7 @@ SYM_FUNC_START(vbh_stub_enter)
 	lidt	(%r9)
 	mov	%rdi, %cr3
 	mov	%r13, %rax
-	and	$~(X86_CR4_PCIDE | X86_CR4_PGE), %rax
+	and	$~(X86_CR4_PCIDE | X86_CR4_PGE | X86_CR4_CET), %rax
 	mov	%rax, %cr4
 
 	mov	%rsi, %rax
@@ -112,6 +113,7 @@ SYM_FUNC_END(vbh_stub_stop)
 /* An NMI within vbh_stub_enter: remember it, vbh_enter() gives it to Linux. */
 SYM_CODE_START(vbh_stub_nmi)
 	UNWIND_HINT_IRET_REGS
+	ENDBR
 	incl	PER_CPU_VAR(vbh_nmis)
 	iretq
 SYM_CODE_END(vbh_stub_nmi)

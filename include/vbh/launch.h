@@ -7,7 +7,7 @@
  * aligned to their size, copies the image to the start of the first, and builds
  * launch tables: the kernel half of the present top-level table, plus, at
  * VBH_IMAGE_BASE, the first chunk, writable and executable. With these tables
- * loaded, interrupts off, CR4.PCIDE and CR4.PGE clear, it calls entry(params,
+ * loaded, interrupts off, CR4.PCIDE, PGE and CET clear, it calls entry(params,
  * op, cpu) by the System V ABI; 0 or a negative errno comes back in EAX.
  *
  * VBH_OP_INIT is called once, and the loader then copies the entry for
