@@ -7,6 +7,9 @@
 # (build/kvm); RIG_HOST, a script for the host in place of that guest; and
 # RIG_HOST_APPEND, words for the host's command line (rig.kvm=vbh=1). Reads run's
 # variables; sets command.
+#
+# A host that only runs a guest has one CPU: with more QEMU (7.2 and 10.0 alike) now and
+# then puts the host's own registers where the guest's belong, and the guest is lost.
 
 # One quoted word a line, for sh.
 words()
@@ -19,7 +22,7 @@ words()
 
 nested_prepare()
 {
-	local top modules=${RIG_KVM:-$here/../../build/kvm} inner=() host_files=()
+	local top modules=${RIG_KVM:-$here/../../build/kvm} inner=() host_files=() host_cpus=1
 
 	top=$(readlink -f "$here/../..")
 	modules=$(readlink -f "$modules")
@@ -32,6 +35,7 @@ nested_prepare()
 	done
 	if [[ ${RIG_HOST:-} ]]; then
 		inner=(bash "$(readlink -f "$RIG_HOST")" "$(readlink -f "$initrd")" "$kernel")
+		host_cpus=2
 	fi
 	if [[ -x $top/tools/vbhctl ]]; then
 		host_files+=(usr/sbin/vbhctl="$top/tools/vbhctl")
@@ -41,7 +45,7 @@ nested_prepare()
 		-m virtio_pci -m irqbypass -m ccp rig/inner="$work/inner" \
 		rig/kvm.ko="$modules/kvm.ko" rig/kvm-amd.ko="$modules/kvm-amd.ko" "${host_files[@]}"
 	timeout=$((timeout + 90))
-	command=(qemu-system-x86_64 -accel "tcg,thread=$threads" -cpu max -smp 2 -m $((mem + 1536))
+	command=(qemu-system-x86_64 -accel "tcg,thread=$threads" -cpu max -smp $host_cpus -m $((mem + 1536))
 		-no-user-config -nodefaults -display none -no-reboot
 		-chardev "file,id=com1,path=$work/com1" -serial chardev:com1
 		-chardev "file,id=com2,path=$work/com2" -serial chardev:com2
