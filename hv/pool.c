@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The hypervisor's own memory: a bit for each page of the chunks that the
- * loader gave. The image lies at the start of the first chunk. Allocation goes
- * upwards, so that what is allocated first lies in the first chunk, which is
- * all that is mapped until the hypervisor's own tables are loaded.
+ * loader gave. The image lies at the start of the first chunk.
  */
 #include "hv.h"
 #include "../core/string.h"

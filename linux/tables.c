@@ -2,7 +2,8 @@
 /*
  * The image's memory: cleared chunks of 2 MiB that Linux gives away until the
  * stop, the image copied to the first; and the launch tables, in which the
- * kernel's half stands as it is now and at VBH_IMAGE_BASE the first chunk, then all.
+ * kernel's half stands as it is now and at VBH_IMAGE_BASE the chunks, then all of
+ * the image's own tables.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -134,6 +135,8 @@ static int build_tables(struct launch_space *space)
 		*entry(space->level[i], i) = next;
 		next = __pa(space->level[i]) | TABLE_BITS;
 	}
+	for (i = 1; i < space->params->nr_chunks; i++)
+		entry(space->level[0], 0)[i] = page_to_phys(space->chunk[i]) | LEAF_BITS;
 	*entry(space->tables, levels) = next;
 	memcpy((u64 *)space->tables + 256, (u64 *)__va(read_cr3_pa()) + 256,
 	       256 * sizeof(u64));

@@ -5,8 +5,8 @@
  * The image is linked at VBH_IMAGE_BASE and begins with struct vbh_image. The
  * loader allocates cleared chunks of VBH_CHUNK bytes, physically contiguous and
  * aligned to their size, copies the image to the start of the first, and builds
- * launch tables: the kernel half of the present top-level table, plus, at
- * VBH_IMAGE_BASE, the first chunk, writable and executable. With these tables
+ * launch tables: the kernel half of the present top-level table, plus, from
+ * VBH_IMAGE_BASE on, the chunks side by side, writable and executable. With these tables
  * loaded, interrupts off, CR4.PCIDE, PGE and CET clear, it calls entry(params,
  * op, cpu) by the System V ABI; 0 or a negative errno comes back in EAX.
  *
