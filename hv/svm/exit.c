@@ -42,12 +42,13 @@ static void decode_msr(struct hv_cpu *cpu, const struct vmcb *v, struct vm_exit 
  * IRET ends what blocks NMIs, but the exit comes before it, on a stack that the next
  * NMI would use again. So it is stepped over: it loads TF, but traps by the one before.
  */
-static void decode_iret(struct vmcb *v, struct vm_exit *exit)
+static void decode_iret(struct hv_cpu *cpu, struct vmcb *v, struct vm_exit *exit)
 {
 	exit->kind = VBH_EXIT_NMI_WINDOW;
 	v->misc1 &= ~SVM_I1_IRET;
 	v->exceptions |= BIT(VECTOR_DB);
 	v->rflags |= RFLAGS_TF;
+	svm_cpu(cpu)->dr6 = v->dr6;
 }
 
 /* A breakpoint's #DB, before the IRET or with it, is the guest's. */
@@ -58,11 +59,10 @@ static void decode_step(struct hv_cpu *cpu, struct vmcb *v, struct vm_exit *exit
 	v->exceptions &= ~BIT(VECTOR_DB);
 	if (!(v->dr6 & DR6_BS))
 		v->rflags &= ~RFLAGS_TF;
-	v->dr6 &= ~DR6_BS;
-	if (v->dr6 & DR6_HITS)
-		exit->interrupted = (struct hv_event) {
-			.type = HV_EVENT_EXCEPTION, .vector = VECTOR_DB,
-		};
+	if (v->dr6 & ~svm_cpu(cpu)->dr6 & DR6_HITS)
+		exit->interrupted = (struct hv_event) { .type = HV_EVENT_EXCEPTION,
+							.vector = VECTOR_DB };
+	v->dr6 = svm_cpu(cpu)->dr6 | (v->dr6 & DR6_HITS);
 }
 
 static void decode_interrupted(const struct vmcb *v, struct hv_event *ev)
@@ -158,7 +158,7 @@ void svm_decode(struct hv_cpu *cpu, struct vm_exit *exit)
 		trap_open_nmi();
 		break;
 	case SVM_EXIT_IRET:
-		decode_iret(v, exit);
+		decode_iret(cpu, v, exit);
 		break;
 	case SVM_EXIT_DB:
 		decode_step(cpu, v, exit);
@@ -182,6 +182,7 @@ void svm_inject(struct hv_cpu *cpu, const struct hv_event *ev)
 		type = EVENT_TYPE_NMI;
 		svm_cpu(cpu)->nmi_blocked = true;
 		v->misc1 |= SVM_I1_IRET;
+		v->exceptions = 0;
 		break;
 	case HV_EVENT_EXCEPTION:
 		type = EVENT_TYPE_EXCEPTION;
@@ -196,7 +197,10 @@ void svm_inject(struct hv_cpu *cpu, const struct hv_event *ev)
 
 bool svm_nmi_ready(struct hv_cpu *cpu)
 {
-	return !svm_cpu(cpu)->nmi_blocked;
+	struct vmcb *v = vmcb(cpu);
+
+	/* An IRET that faulted, which clears TF, is over as well. */
+	return !svm_cpu(cpu)->nmi_blocked || (v->exceptions && !(v->rflags & RFLAGS_TF));
 }
 
 /*
@@ -205,7 +209,6 @@ bool svm_nmi_ready(struct hv_cpu *cpu)
  */
 void svm_nmi_window(struct hv_cpu *cpu)
 {
-	if (svm_cpu(cpu)->nmi_blocked)
-		return;
-	smp_kick(cpu);
+	if (!svm_cpu(cpu)->nmi_blocked)
+		smp_kick(cpu);
 }

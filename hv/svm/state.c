@@ -107,10 +107,9 @@ void svm_set(struct hv_cpu *cpu, enum vbh_reg reg, u64 value)
 /* DEBUGCTL is switched only along with the LBRs, which we leave alone. */
 bool svm_get_msr(struct hv_cpu *cpu, u32 msr, u64 *value)
 {
-	if (msr != MSR_PAT)
-		return false;
-	*value = vmcb(cpu)->g_pat;
-	return true;
+	if (msr == MSR_PAT)
+		*value = vmcb(cpu)->g_pat;
+	return msr == MSR_PAT;
 }
 
 /* Types are 0, 1, 4 to 7: what the processor is asked then, it refuses. */

@@ -14,7 +14,7 @@ struct svm_cpu {
 	struct vmcb *vmcb;
 	u64 vmcb_pa;
 	u64 hsave_pa;
-	u64 vm_cr;		/* Linux's */
+	u64 vm_cr, dr6;		/* Linux's; the guest's before an IRET was stepped over */
 	bool nmi_blocked;	/* one was injected, and no IRET has ended that */
 };
 

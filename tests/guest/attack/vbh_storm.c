@@ -6,6 +6,7 @@
  * kernel's command line, or the HPET takes the pin). The NMIs are taken here;
  * /proc/interrupts counts them.
  */
+#include <linux/delay.h>
 #include <linux/io.h>
 #include <linux/i8253.h>
 #include <linux/module.h>
@@ -83,6 +84,7 @@ static void __exit storm_exit(void)
 {
 	ioapic_write(0x10 + 2 * PIN, before[0]);
 	ioapic_write(0x11 + 2 * PIN, before[1]);
+	msleep(20);	/* the last ones are still on their way */
 	unregister_nmi_handler(NMI_LOCAL, "vbh_storm");
 	iounmap(ioapic);
 }
