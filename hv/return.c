@@ -81,7 +81,7 @@ __noreturn void hv_return(struct hv_cpu *cpu, struct hv_linux *st, struct vbh_la
 
 	/* PCIDE is there before an NMI can reach Linux, whose return from it relies on that. */
 	write_cr3(mm_exit_tables(cpu, st->cr3));
-	write_cr4(st->cr4 & ~CR4_CET);		/* which the stub sets again: see there */
+	write_cr4(st->cr4 & ~CR4_CET);		/* the stub's own CR4 has it */
 	if (error)
 		memcpy(params->error, error, sizeof(params->error));
 	load_tr(cpu, st);

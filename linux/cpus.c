@@ -16,7 +16,7 @@
 #include <asm/current.h>
 #include "vbh.h"
 
-#define INIT_UDELAY	10000	/* us, UDELAY_10MS_DEFAULT in arch/x86/kernel/smpboot.c */
+#define INIT_UDELAY	10000u	/* us, UDELAY_10MS_DEFAULT in arch/x86/kernel/smpboot.c */
 
 static bool active;
 static bool suspending;		/* under vbh_mutex */
@@ -34,19 +34,16 @@ void cpus_set_active(bool on)
  */
 void cpus_slow_init(bool on)
 {
-	static unsigned int *delay, before;
+	static unsigned int before;
+	unsigned int *delay = (unsigned int *)facts_symbol("init_udelay");
 
-	if (on && boot_cpu_has(X86_FEATURE_VMX)) {
-		delay = (unsigned int *)facts_symbol("init_udelay");
-		if (!delay || *delay >= INIT_UDELAY) {
-			delay = NULL;
-			return;
-		}
+	if (!delay || !boot_cpu_has(X86_FEATURE_VMX))
+		return;
+	if (on) {
 		before = *delay;
-		*delay = INIT_UDELAY;
-	} else if (!on && delay) {
+		*delay = max(before, INIT_UDELAY);
+	} else {
 		*delay = before;
-		delay = NULL;
 	}
 }
 

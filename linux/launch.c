@@ -218,10 +218,11 @@ int launch_start(struct vbh_why *why)
 	while (err == -EAGAIN && !why->text[0] && --tries);
 	if (err == -EAGAIN && !why->text[0])
 		vbh_fail(why, err, "CPUs go on being brought up and down");
-	if (!err)
+	if (!err) {
 		pr_info("CPUs %*pbl are in guest mode\n",
 			cpumask_pr_args(&launched));
-	cpus_slow_init(!err);
+		cpus_slow_init(true);
+	}
 out:
 	if (cpumask_empty(&launched))
 		machine_forget();

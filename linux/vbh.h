@@ -203,7 +203,7 @@ int cpus_tell_current(void);
 bool cpus_suspending(void);		/* locked */
 /* From now on hotplug callbacks talk to the hypervisor, or no longer do. */
 void cpus_set_active(bool active);
-/* More time, or not, between INIT and SIPI where VMX has them. After facts_find(). */
+/* More time between INIT and SIPI where VMX has them; then as before. After facts_find(). */
 void cpus_slow_init(bool on);
 
 /* ring.c: the event ring, from the reader's side. */

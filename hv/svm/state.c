@@ -168,8 +168,7 @@ void svm_pend_single_step(struct hv_cpu *cpu)
 	struct hv_event ev = { .type = HV_EVENT_EXCEPTION, .vector = VECTOR_DB };
 
 	vmcb(cpu)->dr6 |= DR6_BS;
-	cpu->injected = true;
-	svm_inject(cpu, &ev);
+	hv_inject(cpu, &ev);
 }
 
 void svm_flush(struct hv_cpu *cpu)
