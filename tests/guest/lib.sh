@@ -87,6 +87,12 @@ violations()
 	field violations
 }
 
+# Has the kernel complained? Then with what it said.
+no_oops()
+{
+	! dmesg | grep "BUG:\|Oops\|WARNING:\|stall"
+}
+
 # The policy on stdout with each "deny" of memory and pins turned into rule $1.
 policy_with()
 {

@@ -53,5 +53,5 @@ else
 	tap test_state
 	tap test_race
 fi
-refuted "the kernel has nothing to say" sh -c 'dmesg | grep "BUG:\|Oops\|WARNING:\|stall"'
+claim "the kernel has nothing to say" no_oops
 exit $((failures > 0))

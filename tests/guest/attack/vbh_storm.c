@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * NMIs `hz` times a second, from an I/O APIC's pin: no instruction of the kernel or
- * of the hypervisor is safe from one. The timer behind the pin is the
- * PIT, which nobody else uses once each CPU has its own (hpet=disable on the
- * kernel's command line, or the HPET takes the pin). The NMIs are taken here;
- * /proc/interrupts counts them.
+ * of the hypervisor is safe from one. The timer behind the pin is the PIT, which
+ * nobody else uses once each CPU has its own (hpet=disable on the kernel's command
+ * line, or the HPET takes the pin). The NMIs are taken here; /proc/interrupts counts
+ * them.
  */
 #include <linux/delay.h>
 #include <linux/io.h>
@@ -18,7 +18,7 @@
 #define RTE_NMI		0x400u	/* physical destination, edge, not masked */
 #define RTE_ALL		0xff000000u
 
-static unsigned int hz = 1000;
+static unsigned int hz = 2000;
 module_param(hz, uint, 0444);
 MODULE_PARM_DESC(hz, "NMIs a second, 20 to 100000");
 
