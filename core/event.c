@@ -209,7 +209,7 @@ enum vbh_verdict violation(struct vbh_vcpu *vcpu, struct vbh_event *ev, u8 rule,
 		ev->action = VBH_ACTION_STOPPED;
 	else if (rule == VBH_RULE_LOG && possible)
 		ev->action = VBH_ACTION_LOGGED;
-	else
+	else if (ev->action != VBH_ACTION_DROPPED)
 		ev->action = VBH_ACTION_DENIED;
 	event_commit(vcpu, ev);
 

@@ -248,14 +248,38 @@ static bool is_patchable(const struct vbh_guest *guest, const struct store *s)
 						  VBH_REGION_F_PATCHABLE));
 }
 
+/* Does it come from text_poke(), or from who has taken its tables? */
+static bool is_poking(const struct vbh_guest *guest, const struct vbh_event *ev)
+{
+	u64 poking = guest->facts.poking_cr3;
+
+	return poking && !ev->cpl && (ev->cr3 & CR3_ADDR) == (poking & CR3_ADDR);
+}
+
 /* Is this the kernel's own text_poke, at a time when it still may, where no site is? */
 static bool may_poke(const struct vbh_guest *guest, const struct vbh_event *ev,
 		     enum vbh_patch kind)
 {
-	u64 poking = guest->facts.poking_cr3;
+	return guest->state == VBH_STATE_OPEN && patch_allowed(guest, kind) &&
+	       is_poking(guest, ev);
+}
 
-	return guest->state == VBH_STATE_OPEN && poking && patch_allowed(guest, kind) &&
-	       (ev->cr3 & CR3_ADDR) == (poking & CR3_ADDR);
+/* Can it be left out, with nothing else lost? The stores of memcpy() and memset() can. */
+static bool is_plain(const struct insn *insn)
+{
+	return is_string(insn) || insn->op == INSN_MOV_STORE_REG || insn->op == INSN_MOV_STORE_IMM;
+}
+
+/* Registers as if it had been carried out, and of a REP what follows at once. */
+static void store_drop(struct vbh_vcpu *vcpu, struct store *s)
+{
+	u64 rip = host_reg(vcpu, VBH_REG_RIP);
+	u32 n = 0;
+
+	do
+		insn_store_retire(vcpu, &s->insn, s->old);
+	while (++n < REP_MAX && repeats(&s->insn) && host_reg(vcpu, VBH_REG_RIP) == rip &&
+	       store_next(vcpu, s));
 }
 
 static void describe_patch(struct vbh_event *ev, const struct patch_change *c)
@@ -276,33 +300,32 @@ static void describe_patch(struct vbh_event *ev, const struct patch_change *c)
  * *failed. If not, ev says which site it would have changed.
  */
 static bool store_patch(struct vbh_vcpu *vcpu, struct store *s, struct vbh_event *ev,
-			bool *failed)
+			struct patch_change *c, bool *failed)
 {
 	struct vbh_guest *guest = vcpu->guest;
 	enum patch_verdict verdict;
-	struct patch_change c;
 	struct burst b;
 
 	if (ev->cpl || !is_patchable(guest, s))
 		return false;
 	burst_gather(vcpu, s, &b);
-	verdict = patch_judge(vcpu, &b.store, &c);
+	verdict = patch_judge(vcpu, &b.store, c);
 	if (verdict == PATCH_ELSEWHERE) {
-		if (!may_poke(guest, ev, c.kind))
+		if (!may_poke(guest, ev, c->kind))
 			return false;
-		if (c.gva)
-			ev->gla = c.gva;
+		if (c->gva)
+			ev->gla = c->gva;
 		*failed = store_perform(vcpu, s, ev, b.count);
 	} else {
-		describe_patch(ev, &c);
+		describe_patch(ev, c);
 		if (verdict == PATCH_REFUSED)
 			return false;
 		*failed = burst_write(vcpu, s, &b);
-		patch_settle(vcpu, &c, !*failed);
+		patch_settle(vcpu, c, !*failed);
 	}
 	if (!*failed) {
 		ev->kind = VBH_KIND_PATCH;
-		ev->detail = c.kind;
+		ev->detail = c->kind;
 	}
 	return true;
 }
@@ -340,6 +363,7 @@ static enum vbh_verdict on_write(struct vbh_vcpu *vcpu, const struct vbh_access 
 				 const struct region *r)
 {
 	struct vbh_guest *guest = vcpu->guest;
+	struct patch_change c = { 0 };
 	struct vbh_event ev;
 	struct store s;
 	bool decoded, possible, failed = false;
@@ -358,13 +382,16 @@ static enum vbh_verdict on_write(struct vbh_vcpu *vcpu, const struct vbh_access 
 	if (r->kind == VBH_REGION_HYPERVISOR)
 		ev.kind = VBH_KIND_HYPERVISOR;
 	possible = decoded && r->kind != VBH_REGION_HYPERVISOR;
-	if (possible && store_patch(vcpu, &s, &ev, &failed)) {
+	if (possible && store_patch(vcpu, &s, &ev, &c, &failed)) {
 		if (!failed) {
 			event_patch(vcpu, &ev);
 			return VBH_DONE;
 		}
 	} else if (possible && rule == VBH_RULE_LOG) {
 		failed = store_perform(vcpu, &s, &ev, REP_MAX);
+	} else if (possible && is_poking(guest, &ev) && is_plain(&s.insn)) {
+		/* A fault would end text_poke() half-way, with the locks of all patching held. */
+		ev.action = VBH_ACTION_DROPPED;
 	}
 	if (!decoded || failed)
 		ev.flags |= VBH_EVENT_F_UNDECODED;
@@ -374,8 +401,13 @@ static enum vbh_verdict on_write(struct vbh_vcpu *vcpu, const struct vbh_access 
 	case VBH_HALT:
 		return VBH_HALT;
 	default:
-		return VBH_FAULT;
+		break;
 	}
+	if (ev.action != VBH_ACTION_DROPPED)
+		return VBH_FAULT;
+	store_drop(vcpu, &s);
+	patch_mend(vcpu, &c);
+	return VBH_DONE;
 }
 
 /*

@@ -78,6 +78,20 @@ bool site_may_hold(struct vbh_vcpu *vcpu, const struct patch_site *site, const u
 	}
 }
 
+/* Is there a first byte with which the rest of `bytes` may stand at the site? It is put there. */
+static bool find_first(struct vbh_vcpu *vcpu, const struct patch_site *site, u8 *bytes, bool take)
+{
+	static const u8 firsts[] = { 0x66, 0xeb, 0x0f, CALL32, JMP32, 0x2e, 0xc3 };
+	u32 i;
+
+	for (i = 0; i < sizeof(firsts); i++) {
+		bytes[0] = firsts[i];
+		if (site_may_hold(vcpu, site, bytes, take))
+			return true;
+	}
+	return false;
+}
+
 /*
  * The bytes behind the INT3 are changed. A store that reaches their end leaves
  * them as those of something that may stand here. One that ends at the end of a
@@ -87,9 +101,7 @@ bool site_may_hold(struct vbh_vcpu *vcpu, const struct patch_site *site, const u
 static bool tail_ok(struct vbh_vcpu *vcpu, const struct patch_site *site, const u8 *bytes,
 		    u32 from, u32 end)
 {
-	static const u8 firsts[] = { 0x66, 0xeb, 0x0f, CALL32, JMP32, 0x2e, 0xc3 };
 	u8 whole[PATCH_SITE_MAX], jump[PATCH_SITE_MAX];
-	u32 i;
 
 	if (end < site->len) {
 		if ((site->addr + end) & ~PAGE_MASK)
@@ -103,12 +115,7 @@ static bool tail_ok(struct vbh_vcpu *vcpu, const struct patch_site *site, const 
 		       same(bytes + from, jump_nop(site) + from, end - from);
 	}
 	memcpy(whole, bytes, site->len);
-	for (i = 0; i < sizeof(firsts); i++) {
-		whole[0] = firsts[i];
-		if (site_may_hold(vcpu, site, whole, false))
-			return true;
-	}
-	return false;
+	return find_first(vcpu, site, whole, false);
 }
 
 static enum vbh_patch patch_kind(u8 site_kind)
@@ -188,4 +195,47 @@ void patch_settle(struct vbh_vcpu *vcpu, const struct patch_change *c, bool writ
 
 	if (c->site.kind == VBH_SITE_MCOUNT && c->old[0] != c->new[0] && left[0] == CALL32)
 		ftrace_put(vcpu->guest, rel32_target(c->site.addr, left, 5));
+}
+
+/* What always may stand at a site, if there is such a thing. */
+static const u8 *idle_bytes(const struct patch_site *site)
+{
+	switch (site->kind) {
+	case VBH_SITE_JUMP:
+		return jump_nop(site);
+	case VBH_SITE_MCOUNT:
+	case VBH_SITE_CALL:
+		return nop5;
+	case VBH_SITE_TAIL:
+	case VBH_SITE_TRAMP:
+		return site->len == 5 ? ret5 : NULL;
+	default:
+		return NULL;
+	}
+}
+
+void patch_mend(struct vbh_vcpu *vcpu, const struct patch_change *c)
+{
+	const struct patch_site *site = &c->site;
+	struct vbh_guest *guest = vcpu->guest;
+	const u8 *idle = idle_bytes(site);
+	u8 bytes[PATCH_SITE_MAX];
+
+	if (!c->width || c->old[0] != INT3)
+		return;
+	/* Whoever is called there is about to go: then better nobody. */
+	if (c->from && site->kind == VBH_SITE_MCOUNT)
+		patch_write(guest, site->addr + 1, idle + 1, site->len - 1);
+	if (c->from)
+		return;
+	memcpy(bytes, c->old, site->len);
+	if (!find_first(vcpu, site, bytes, true)) {
+		if (!idle)
+			return;
+		patch_write(guest, site->addr + 1, idle + 1, site->len - 1);
+		/* No CPU may have fetched the bytes before them. */
+		host_flush(guest);
+		bytes[0] = idle[0];
+	}
+	patch_write(guest, site->addr, bytes, 1);
 }

@@ -99,6 +99,12 @@ enum patch_verdict patch_judge(struct vbh_vcpu *vcpu, const struct patch_store *
 			       struct patch_change *c);
 /* After each PATCH_ALLOWED: the store has been written, or could not be. */
 void patch_settle(struct vbh_vcpu *vcpu, const struct patch_change *c, bool written);
+/*
+ * The store was refused and is left out, and Linux goes on with its next step. A
+ * site in which INT3 stands gets back what may stand there once the last step is
+ * refused as well: with the bytes that it has, or else what calls nobody.
+ */
+void patch_mend(struct vbh_vcpu *vcpu, const struct patch_change *c);
 
 /* Everything in the texts with this tag goes. */
 void patch_drop(struct vbh_vcpu *vcpu, u32 tag, u64 name);
@@ -149,6 +155,8 @@ void text_note(struct vbh_vcpu *vcpu, u32 tag, bool comes, u64 name);
 u64 patch_gva(const struct patch_state *p, u64 gpa);
 /* Read known text or a live trampoline; -EFAULT. */
 int patch_read(struct vbh_guest *guest, u64 gva, void *buf, u32 len);
+/* Write there, whatever its regions say; -EFAULT. */
+int patch_write(struct vbh_guest *guest, u64 gva, const void *buf, u32 len);
 
 /* Does a site share a byte with [gva, gva + len)? The last one that does. */
 bool site_at(const struct patch_state *p, u64 gva, u32 len, struct patch_site *site);

@@ -146,11 +146,24 @@ static bool page_of(struct vbh_vcpu *vcpu, u64 gva, u64 *gpa)
 	       *gpa < guest->max_gpa && region_free(&guest->regions, *gpa, PAGE_SIZE);
 }
 
+/*
+ * A trampoline of a module's own, as register_ftrace_direct() takes it: a function
+ * that is not traced itself, and none of the kernel's.
+ */
+static bool is_direct(struct vbh_guest *guest, const struct patch_text *t, u64 to)
+{
+	const struct patch_state *p = &guest->patch;
+
+	return t->tag != text_at(p, p->ftrace.caller[0].start)->tag && entry_at(guest, to) &&
+	       vec_has(&p->entries, (u32)to) && !vec_has(&p->mcount, (u32)to + 4);
+}
+
 bool ftrace_may_call(struct vbh_vcpu *vcpu, u64 to, bool take)
 {
 	struct vbh_guest *guest = vcpu->guest;
 	struct patch_state *p = &guest->patch;
 	struct patch_tramp *t = (struct patch_tramp *)tramp_at(p, to);
+	const struct patch_text *text = text_at(p, to);
 	u64 gpa;
 
 	if (!p->ftrace.size)
@@ -163,7 +176,9 @@ bool ftrace_may_call(struct vbh_vcpu *vcpu, u64 to, bool take)
 		t->users += take;
 		return true;
 	}
-	if (text_at(p, to) || to < VBH_TEXT_GVA_MIN)
+	if (text)
+		return is_direct(guest, text, to);
+	if (to < VBH_TEXT_GVA_MIN)
 		return false;
 	if (page_of(vcpu, to, &gpa) && copy_of(guest, to, gpa) >= 0)
 		return !take || tramp_add(guest, to, gpa);

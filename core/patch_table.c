@@ -209,22 +209,32 @@ static int gpa_of(const struct patch_state *p, u64 gva, u64 *gpa)
 	return 0;
 }
 
-int patch_read(struct vbh_guest *guest, u64 gva, void *buf, u32 len)
+/* Read or write, page by page. */
+static int copy(struct vbh_guest *guest, u64 gva, u8 *to, const u8 *from, u32 len)
 {
-	u8 *to = buf;
-
 	while (len) {
 		u64 left = PAGE_SIZE - (gva & ~PAGE_MASK), gpa;
 		u32 n = len < left ? len : left;
 
 		if (gpa_of(&guest->patch, gva, &gpa) ||
-		    host_read_gpa(guest, gpa, to, n))
+		    (to ? host_read_gpa(guest, gpa, to, n) : host_write_gpa(guest, gpa, from, n)))
 			return -EFAULT;
 		gva += n;
-		to += n;
+		to = to ? to + n : NULL;
+		from = from ? from + n : NULL;
 		len -= n;
 	}
 	return 0;
+}
+
+int patch_read(struct vbh_guest *guest, u64 gva, void *buf, u32 len)
+{
+	return copy(guest, gva, buf, NULL, len);
+}
+
+int patch_write(struct vbh_guest *guest, u64 gva, const void *buf, u32 len)
+{
+	return copy(guest, gva, NULL, buf, len);
 }
 
 struct vec *site_vec(struct patch_state *p, u8 kind)

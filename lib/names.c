@@ -43,6 +43,7 @@ static const struct vbh_name actions[] = {
 	{ VBH_ACTION_LOGGED, "logged" },
 	{ VBH_ACTION_DENIED, "denied" },
 	{ VBH_ACTION_STOPPED, "stopped" },
+	{ VBH_ACTION_DROPPED, "dropped" },
 };
 
 static const struct vbh_name exits[] = {

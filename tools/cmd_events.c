@@ -187,6 +187,7 @@ static enum colour action_colour(const struct vbh_event *ev)
 {
 	switch (ev->action) {
 	case VBH_ACTION_DENIED:
+	case VBH_ACTION_DROPPED:
 	case VBH_ACTION_STOPPED:
 		return COLOUR_RED;
 	case VBH_ACTION_LOGGED:

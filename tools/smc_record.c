@@ -398,7 +398,7 @@ static void watch_change(const struct smc_change *c, void *arg)
 			printf("%02x", c->new[i]);
 	}
 	printf("%s%s%s%s, by %s[%d] in %s\n", *c->key ? " (" : "", c->key, *c->key ? ")" : "",
-	       c->action == VBH_ACTION_DENIED ? " DENIED" : "", *c->comm ? c->comm : "-", c->pid,
+	       c->action == VBH_ACTION_DENIED || c->action == VBH_ACTION_DROPPED ? " DENIED" : "", *c->comm ? c->comm : "-", c->pid,
 	       *c->origin ? c->origin : c->writer);
 }
 

@@ -183,7 +183,8 @@ static void print_changes(const struct group *g, bool disasm)
 		       c->len ? bytes_text(c->old, c->len, old) : no_bytes(c->before),
 		       c->len ? bytes_text(c->new, c->len, new) : no_bytes(c->after),
 		       c->complete ? "" : " (not complete)",
-		       c->action == VBH_ACTION_DENIED ? " (denied)" : "");
+		       c->action == VBH_ACTION_DENIED || c->action == VBH_ACTION_DROPPED ?
+		       " (denied)" : "");
 		if (!disasm || !c->len)
 			continue;
 		smc_disassemble(c->addr, c->old, c->len, code, sizeof(code));

@@ -206,7 +206,7 @@ enum vbh_notes {
 /* What happens on a violation, from the weakest to the strongest. */
 enum vbh_rule {
 	VBH_RULE_LOG = 1,	/* it happens, and is recorded */
-	VBH_RULE_DENY = 2,	/* the instruction faults */
+	VBH_RULE_DENY = 2,	/* the instruction faults, or is left out (VBH_ACTION_DROPPED) */
 	VBH_RULE_PANIC = 3,	/* the machine stops */
 };
 
@@ -474,6 +474,11 @@ enum vbh_action {
 	VBH_ACTION_LOGGED,
 	VBH_ACTION_DENIED,
 	VBH_ACTION_STOPPED,
+	/*
+	 * A store of text_poke() that rule deny refused: it was left out and the next
+	 * instruction follows, for a fault there would end all patching of the kernel.
+	 */
+	VBH_ACTION_DROPPED,
 };
 
 #define VBH_EVENT_F_GLA		(1u << 0)	/* gla is valid */

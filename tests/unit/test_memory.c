@@ -288,6 +288,17 @@ static void text_poke_may_patch_before_the_seal(void **state)
 	assert_int_equal(body->guest.log.violations, 0);
 }
 
+/* text_poke's store is left out, and the instruction behind it is next. */
+static void assert_dropped(void)
+{
+	u64 before = events(), rip = body_get(0, VBH_REG_RIP);
+
+	assert_int_equal(access_at(DEST, VBH_W), VBH_DONE);
+	assert_one_event(before, VBH_KIND_WRITE, VBH_ACTION_DROPPED);
+	assert_true(body_get(0, VBH_REG_RIP) > rip);
+	assert_int_equal(at(DEST), 0);
+}
+
 static void nothing_else_may_patch(void **state)
 {
 	(void)state;
@@ -305,12 +316,64 @@ static void nothing_else_may_patch(void **state)
 	body_set(0, VBH_REG_CR3, AT_POKING_CR3);
 	/* A region on top that is not patchable. */
 	add_region(AT_TEXT, 4096, TEXT, 2, VBH_REGION_OTHER, VBH_RULE_DENY, 0);
-	assert_int_equal(access_at(DEST, VBH_W), VBH_FAULT);
+	assert_dropped();
 	call(VBH_HC_REGION_DEL, 2, 0, 0);
 	call(VBH_HC_SEAL, 0, 0, 0);
-	assert_int_equal(access_at(DEST, VBH_W), VBH_FAULT);
+	code_mov(DEST, 1);
+	assert_dropped();
+}
+
+/* Only what can be left out as if it had never been there. */
+static void what_text_poke_never_does_faults_in_its_tables_too(void **state)
+{
+	static const char *const code[] = {
+		"\x87\x07",		/* xchg %eax,(%rdi) */
+		"\x01\x07",		/* add %eax,(%rdi) */
+		"\x0f\xb1\x07",		/* cmpxchg %eax,(%rdi) */
+		"\x0f\xc1\x07",		/* xadd %eax,(%rdi) */
+		"\x0f\x11\x07",		/* movups %xmm0,(%rdi): not known */
+	};
+	u32 i;
+
+	(void)state;
+	protect(VBH_RULE_DENY, 0);
+	poke();
+	body_set(0, VBH_REG_RDI, DEST);
+	for (i = 0; i < sizeof(code) / sizeof(code[0]); i++) {
+		body_code(code[i], 3);
+		assert_int_equal(access_at(DEST, VBH_W), VBH_FAULT);
+		assert_int_equal(last_event()->action, VBH_ACTION_DENIED);
+		assert_int_equal(body_get(0, VBH_REG_RIP), AT_CODE);
+	}
 	assert_int_equal(at(DEST), 0);
-	assert_int_equal(last_event()->kind, VBH_KIND_WRITE);
+}
+
+static void a_rep_of_text_poke_is_left_out_whole(void **state)
+{
+	u64 before = events();
+
+	(void)state;
+	protect(VBH_RULE_DENY, 0);
+	poke();
+	put(0x3000, 0x5544332211);
+	code_rep_movsb(DEST, 0x3000, 5);
+	assert_int_equal(access_at(DEST, VBH_W), VBH_DONE);
+	assert_one_event(before, VBH_KIND_WRITE, VBH_ACTION_DROPPED);
+	assert_int_equal(at(DEST), 0);
+	assert_int_equal(body_get(0, VBH_REG_RCX), 0);
+	assert_int_equal(body_get(0, VBH_REG_RSI), 0x3005);
+	assert_int_equal(body_get(0, VBH_REG_RIP), AT_CODE + 2);
+}
+
+static void text_poke_too_stops_the_machine_if_so_ruled(void **state)
+{
+	(void)state;
+	protect(VBH_RULE_PANIC, 0);
+	poke();
+	code_mov(DEST, 1);
+	assert_int_equal(access_at(DEST, VBH_W), VBH_HALT);
+	assert_int_equal(last_event()->action, VBH_ACTION_STOPPED);
+	assert_int_equal(at(DEST), 0);
 }
 
 static void the_pcid_does_not_hide_the_poking_tables(void **state)
@@ -475,6 +538,9 @@ int main(void)
 		T(text_poke_may_patch_before_the_seal),
 		T(nothing_else_may_patch),
 		T(the_pcid_does_not_hide_the_poking_tables),
+		T(what_text_poke_never_does_faults_in_its_tables_too),
+		T(a_rep_of_text_poke_is_left_out_whole),
+		T(text_poke_too_stops_the_machine_if_so_ruled),
 		T(a_long_rep_goes_on_page_by_page),
 		T(a_rep_that_goes_down_does_one_at_a_time),
 		T(a_rep_with_nothing_to_do_is_not_carried_out),

@@ -409,7 +409,7 @@ static bool text_poke_at(u64 gva, const void *bytes)
 
 	body_set(0, VBH_REG_CR3, AT_POKING_CR3);
 	body_map(AT_POKING_CR3, POKE, KTEXT_GPA);
-	ok = poke_mov(0, gva, bytes, 1);
+	ok = poke_mov(0, gva, bytes, 1) && *text(gva) == *(const u8 *)bytes;
 	body_set(0, VBH_REG_CR3, AT_CR3);
 	return ok;
 }
@@ -452,11 +452,136 @@ static void a_long_rep_does_not_run_on_into_a_site(void **state)
 	do {
 		a.gpa = KTEXT_GPA + 0x1000 + (body_get(0, VBH_REG_RDI) & 4095);
 		exits++;
-	} while (core_memory(&body->vcpu[0], &a) == VBH_DONE);
+		assert_int_equal(core_memory(&body->vcpu[0], &a), VBH_DONE);
+	} while (body_get(0, VBH_REG_RCX));
 	assert_int_equal(exits, 2);
 	assert_stands(KTEXT + J5X, nop5, 5);
 	assert_int_equal(*text(gva + 63), 0x66);
-	assert_int_equal(body_get(0, VBH_REG_RCX), 13 - 8);
+	assert_int_not_equal(*text(gva + 64), 0x66);
+	assert_int_equal(last_event()->action, VBH_ACTION_DROPPED);
+}
+
+/* As Linux does it: through the tables of text_poke(), and whatever comes of a step the next follows. */
+static void linux_pokes(u64 gva, const void *bytes, u32 n)
+{
+	body->map[0].cr3 = AT_POKING_CR3;
+	body->map[1].cr3 = AT_POKING_CR3;
+	body_set(0, VBH_REG_CR3, AT_POKING_CR3);
+	assert_true(poke(0, gva, bytes, n));
+	body_set(0, VBH_REG_CR3, AT_CR3);
+	body->map[0].cr3 = AT_CR3;
+	body->map[1].cr3 = AT_CR3;
+}
+
+/* How many of the three steps were left out. */
+static u32 linux_patches(u64 gva, const void *bytes, u32 n)
+{
+	u64 before = body->guest.log.violations;
+
+	linux_pokes(gva, &int3, 1);
+	linux_pokes(gva + 1, (const u8 *)bytes + 1, n - 1);
+	linux_pokes(gva, bytes, 1);
+	if (body->guest.log.violations != before)
+		assert_int_equal(last_event()->action, VBH_ACTION_DROPPED);
+	return body->guest.log.violations - before;
+}
+
+static void what_is_refused_of_linux_leaves_a_whole_site(void **state)
+{
+	u8 bad[5], good[5];
+
+	(void)state;
+	/* Into the middle of a function, from a NOP. */
+	insn_to(bad, 0xe8, KTEXT + F1, KTEXT + F2 + 1);
+	assert_int_equal(linux_patches(KTEXT + F1, bad, 5), 2);
+	assert_stands(KTEXT + F1, nop5, 5);
+	/* From a static call that is good: that stays, and the last step is right again. */
+	insn_to(good, 0xe8, KTEXT + C1, KTEXT + F1);
+	insn_to(bad, 0xe8, KTEXT + C1, KTEXT + F2 + 1);
+	assert_stands(KTEXT + C1, good, 5);
+	assert_int_equal(linux_patches(KTEXT + C1, bad, 5), 1);
+	assert_stands(KTEXT + C1, good, 5);
+	/* A jump label has only its own two. */
+	insn_to(bad, 0xe9, KTEXT + J5, KTEXT + J5B_TO);
+	assert_int_equal(linux_patches(KTEXT + J5, bad, 5), 2);
+	assert_stands(KTEXT + J5, nop5, 5);
+	insn_to(bad, 0xe9, KTEXT + T1, KTEXT + F2 + 1);
+	insn_to(good, 0xe9, KTEXT + T1, KTEXT + F2);
+	assert_int_equal(linux_patches(KTEXT + T1, bad, 5), 1);
+	assert_stands(KTEXT + T1, good, 5);
+	/* Over two pages. */
+	insn_to(bad, 0xe8, KTEXT + F4, KTEXT + F2 + 1);
+	assert_int_equal(linux_patches(KTEXT + F4, bad, 5), 2);
+	assert_stands(KTEXT + F4, nop5, 5);
+	insn_to(bad, 0xe8, KTEXT + CX, KTEXT + F2 + 1);
+	assert_true(linux_patches(KTEXT + CX, bad, 5));
+	assert_stands(KTEXT + CX, nop5, 5);
+}
+
+/* Linux believes that its old target is called no longer, and frees it. */
+static void a_traced_function_rather_calls_nobody(void **state)
+{
+	u8 bad[5];
+
+	(void)state;
+	make_trampoline(TRAMP, TRAMP_GPA, false, KTEXT + NOTRACE);
+	assert_true(patch_call(KTEXT + F1, TRAMP));
+	assert_int_equal(body->guest.patch.tramps.nr, 1);
+	insn_to(bad, 0xe8, KTEXT + F1, KTEXT + F2 + 1);
+	assert_int_equal(linux_patches(KTEXT + F1, bad, 5), 2);
+	assert_stands(KTEXT + F1, nop5, 5);
+	assert_int_equal(body->guest.patch.tramps.nr, 0);
+}
+
+static void a_site_that_the_seal_meets_half_way_is_mended(void **state)
+{
+	u8 call5[5], jmp5[5];
+
+	(void)state;
+	make_trampoline(TRAMP, TRAMP_GPA, false, KTEXT + NOTRACE);
+	assert_true(patch_call(KTEXT + F1, TRAMP));
+	insn_to(call5, 0xe8, KTEXT + F1, TRAMP);
+	insn_to(jmp5, 0xe9, KTEXT + J5, KTEXT + J5_TO);
+	linux_pokes(KTEXT + F1, &int3, 1);
+	linux_pokes(KTEXT + J5, &int3, 1);
+	linux_pokes(KTEXT + J5 + 1, jmp5 + 1, 4);
+	assert_int_equal(body->guest.patch.tramps.nr, 0);
+	assert_int_equal(call(VBH_HC_PATCH, VBH_PATCH_FTRACE, 0, 0), 0);
+	assert_int_equal(call(VBH_HC_PATCH, VBH_PATCH_JUMP_LABELS, 0, 0), 0);
+	/* The tail is that of the call, and it counts again. */
+	linux_pokes(KTEXT + F1, nop5, 1);
+	assert_stands(KTEXT + F1, call5, 5);
+	assert_int_equal(body->guest.patch.tramps.nr, 1);
+	linux_pokes(KTEXT + J5, jmp5, 1);
+	assert_stands(KTEXT + J5, jmp5, 5);
+}
+
+/* Its tail was let through, and what it calls has changed since. */
+static void where_no_first_byte_fits_the_site_calls_nobody(void **state)
+{
+	u8 call5[5];
+
+	(void)state;
+	make_trampoline(TRAMP, TRAMP_GPA, false, KTEXT + NOTRACE);
+	insn_to(call5, 0xe8, KTEXT + F1, TRAMP);
+	linux_pokes(KTEXT + F1, &int3, 1);
+	linux_pokes(KTEXT + F1 + 1, call5 + 1, 4);
+	body->mem[TRAMP_GPA] ^= 1;
+	linux_pokes(KTEXT + F1, call5, 1);
+	assert_stands(KTEXT + F1, nop5, 5);
+	assert_int_equal(body->guest.patch.tramps.nr, 0);
+}
+
+static void by_another_mapping_nothing_is_mended(void **state)
+{
+	u8 bad[5];
+
+	(void)state;
+	insn_to(bad, 0xe8, KTEXT + F1, KTEXT + F2 + 1);
+	assert_true(poke(0, KTEXT + F1, &int3, 1));
+	assert_refused(KTEXT + F1 + 1, bad + 1, 4);
+	assert_refused(KTEXT + F1, bad, 1);
+	assert_int_equal(*text(KTEXT + F1), 0xcc);
 }
 
 #define STACK	0x40e000ull
@@ -556,6 +681,11 @@ int main(void)
 		T(a_store_to_text_shows_the_callers_on_the_stack),
 		T(a_stack_is_in_the_chain),
 		T(what_is_denied_by_policy_stays),
+		T(what_is_refused_of_linux_leaves_a_whole_site),
+		T(a_traced_function_rather_calls_nobody),
+		T(a_site_that_the_seal_meets_half_way_is_mended),
+		T(where_no_first_byte_fits_the_site_calls_nobody),
+		T(by_another_mapping_nothing_is_mended),
 		T_OPEN(while_open_a_policy_holds_too),
 		T_OPEN(a_long_rep_does_not_run_on_into_a_site),
 		T_OPEN(a_kprobe_comes_by_text_poke_and_before_the_seal),

@@ -248,6 +248,36 @@ static void unknown_code_is_called_only_where_policy_says(void **state)
 	assert_false(patch_call(KTEXT + C2, 0x1000));
 }
 
+/* register_ftrace_direct(): a module's own trampoline is called, no other known text. */
+static void a_modules_own_trampoline_is_called_directly(void **state)
+{
+	static const u8 endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
+
+	(void)state;
+	body_teardown(state);
+	assert_int_equal(body_setup(state), 0);
+	body_ring(20);
+	world_make();
+	world_module();
+	memcpy(text(MOD + MF1 - 4), endbr64, 4);
+	assert_int_equal(hand_over(VBH_SITE_ENTRY, 0, MOD + 0x200, 0), 0);
+	assert_int_equal(hand_over(VBH_SITE_ENTRY, 0, MOD + MF1 - 4, 0), 0);
+	assert_int_equal(call(VBH_HC_PATCH, VBH_PATCH_BPF, 0, 0), 0);
+	assert_true(patch_call(KTEXT + F1, MOD + 0x200));
+	world_seal();
+	assert_true(patch_call(KTEXT + F2, MOD + 0x200));
+	assert_true(patch_call(KTEXT + F2, KTEXT + FC));
+	assert_true(patch_call(KTEXT + F2, MOD + 0x200));
+	stop_calling(KTEXT + F1);
+	assert_int_equal(live(), 0);
+	assert_int_equal(body->guest.log.violations, 0);
+	/* Not beside its entry, no traced function, with ENDBR or without, and none of the kernel's. */
+	assert_false(patch_call(KTEXT + F1, MOD + 0x201));
+	assert_false(patch_call(KTEXT + F3, MOD + MF1));
+	assert_false(patch_call(MOD + MF1, MOD + MF1 - 4));
+	assert_false(patch_call(KTEXT + F4, KTEXT + NOTRACE));
+}
+
 #define T(name)	cmocka_unit_test_setup_teardown(name, setup, body_teardown)
 
 int main(void)
@@ -267,6 +297,7 @@ int main(void)
 		T(without_memory_for_it_the_call_is_refused),
 		T(a_protected_page_is_no_trampoline),
 		T(unknown_code_is_called_only_where_policy_says),
+		T(a_modules_own_trampoline_is_called_directly),
 	};
 
 	return cmocka_run_group_tests_name("patch_ftrace", tests, NULL, NULL);
