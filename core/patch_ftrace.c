@@ -158,6 +158,14 @@ static bool is_direct(struct vbh_guest *guest, const struct patch_text *t, u64 t
 	       vec_has(&p->entries, (u32)to) && !vec_has(&p->mcount, (u32)to + 4);
 }
 
+/* What a module calls there as it comes, and goes on to call if ftrace is off. It returns at once. */
+static bool is_fentry(struct vbh_guest *guest, u64 to)
+{
+	u64 fentry;
+
+	return symbol_find(&guest->module, vbh_symbol_hash("__fentry__"), &fentry) && to == fentry;
+}
+
 bool ftrace_may_call(struct vbh_vcpu *vcpu, u64 to, bool take)
 {
 	struct vbh_guest *guest = vcpu->guest;
@@ -177,7 +185,7 @@ bool ftrace_may_call(struct vbh_vcpu *vcpu, u64 to, bool take)
 		return true;
 	}
 	if (text)
-		return is_direct(guest, text, to);
+		return is_direct(guest, text, to) || is_fentry(guest, to);
 	if (to < VBH_TEXT_GVA_MIN)
 		return false;
 	if (page_of(vcpu, to, &gpa) && copy_of(guest, to, gpa) >= 0)

@@ -95,6 +95,15 @@ unsigned long facts_symbol(const char *name)
 	return lookup(name);
 }
 
+unsigned long facts_function(const char *name, unsigned long *size)
+{
+	unsigned long at = lookup(name), offset;
+	int (*size_offset)(unsigned long addr, unsigned long *size, unsigned long *offset);
+
+	size_offset = (void *)lookup("kallsyms_lookup_size_offset");
+	return at && size_offset && size_offset(at, size, &offset) ? at : 0;
+}
+
 void facts_text(unsigned long *start, unsigned long *end)
 {
 	*start = PAGE_ALIGN(syms.stext);

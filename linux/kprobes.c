@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Kprobes and the seal. Where the policy denies them from then on, a kprobe that
- * is armed or disarmed would have its task die within text_poke(), with locks
- * held that all other patching needs. So none may be registered at the seal, and
- * afterwards Linux registers them without arming them, as it does for
- * "0" in /sys/kernel/debug/kprobes/enabled.
+ * Kprobes and the seal. An INT3 anywhere is in no table, so once sealed none is
+ * put there or taken away: asks.c refuses them then, and none may be left by then
+ * whose end the hypervisor would refuse.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -18,10 +16,7 @@
 static struct {
 	struct mutex *mutex;	/* guards the table */
 	struct hlist_head *table;
-	bool *all_disarmed;
 } syms;
-
-static bool disarmed;		/* by us; under vbh_mutex */
 
 int kprobes_find(struct vbh_why *why)
 {
@@ -31,7 +26,6 @@ int kprobes_find(struct vbh_why *why)
 	} wanted[] = {
 		{ "kprobe_mutex", &syms.mutex },
 		{ "kprobe_table", &syms.table },
-		{ "kprobes_all_disarmed", &syms.all_disarmed },
 	};
 	int i;
 
@@ -45,7 +39,8 @@ int kprobes_find(struct vbh_why *why)
 	return 0;
 }
 
-static const struct kprobe *find_armed(void)
+/* Also where "0" in debugfs' kprobes/enabled has disarmed it for now. */
+static const struct kprobe *find_enabled(void)
 {
 	const struct kprobe *p;
 	int i;
@@ -57,31 +52,15 @@ static const struct kprobe *find_armed(void)
 	return NULL;
 }
 
-int kprobes_disarm(void)
+int kprobes_check(void)
 {
 	const struct kprobe *p;
 
 	mutex_lock(syms.mutex);
-	p = *syms.all_disarmed ? NULL : find_armed();
+	p = find_enabled();
 	if (p)
 		pr_err("not sealed: there is a kprobe at %pS, and the policy denies kprobes from then on\n",
 		       p->addr);
-	if (!p && !*syms.all_disarmed) {
-		*syms.all_disarmed = true;
-		disarmed = true;
-	}
 	mutex_unlock(syms.mutex);
 	return p ? -EBUSY : 0;
-}
-
-void kprobes_rearm(void)
-{
-	if (!disarmed)
-		return;
-	mutex_lock(syms.mutex);
-	/* Those that came meanwhile stay as they are, until they are enabled. */
-	if (!find_armed())
-		*syms.all_disarmed = false;
-	mutex_unlock(syms.mutex);
-	disarmed = false;
 }

@@ -113,12 +113,20 @@ static int enter_enlightened(u32 leaf, struct vbh_why *why)
 	return 0;
 }
 
+/* Patching is as it was. */
+static void allow_patching(void)
+{
+	asks_stop();
+	leftover_settle();
+	poke_stop();
+}
+
 /* Nobody protects us any more. */
 static void forget(void)
 {
 	modules_stop();
-	kprobes_rearm();
 	set_mode(VBH_OFF);
+	allow_patching();
 	module_put(THIS_MODULE);
 }
 
@@ -157,6 +165,7 @@ static void leave_enlightened(void)
 	vbh_hypercall(VBH_HC_REGION_DEL, REGION_TAG_KERNEL, 0, 0, 0);
 	cpus_set_active(false);
 	set_mode(VBH_OFF);
+	allow_patching();
 	if (!ring_donated())
 		module_put(THIS_MODULE);
 }
@@ -171,6 +180,7 @@ static void undo_start(void)
 {
 	switch (vbh_mode) {
 	case VBH_OFF:
+		allow_patching();
 		if (cpumask_empty(launch_cpus()))
 			module_put(THIS_MODULE);
 		break;
@@ -198,13 +208,19 @@ int vbh_start(const struct vbh_policy *policy, int catalogue, struct vbh_why *wh
 	err = policy_check(policy, why);
 	if (!err)
 		err = facts_find(why);
+	if (!err)
+		err = sites_plan(policy, why);
 	if (err)
 		return err;
 	if (!try_module_get(THIS_MODULE))
 		return vbh_fail(why, -ENODEV, "vbh is being unloaded");
 
-	leaf = vbh_find_leaf();
-	err = leaf ? enter_enlightened(leaf, why) : enter_native(why);
+	err = asks_start(why);
+	if (!err) {
+		poke_start();
+		leaf = vbh_find_leaf();
+		err = leaf ? enter_enlightened(leaf, why) : enter_native(why);
+	}
 	if (!err)
 		err = policy_apply(policy, catalogue, why);
 	if (err)
@@ -226,6 +242,7 @@ int vbh_stop(void)
 
 int vbh_seal(void)
 {
+	struct vbh_why why = { };
 	struct vbh_status status;
 	long err;
 
@@ -237,20 +254,26 @@ int vbh_seal(void)
 	/* Listed modules that came after the seal may go, so none is held again. */
 	if (status.state != VBH_STATE_OPEN)
 		return vbh_hypercall(VBH_HC_SEAL, 0, 0, 0, 0);
-	if (!sites_allowed_sealed(VBH_PATCH_KPROBES)) {
-		err = kprobes_disarm();
-		if (err)
-			return err;
-	}
+	err = asks_seal(&why);
+	if (err)
+		return err;
+	/* From here on none is enabled. */
+	if (sites_protected())
+		err = kprobes_check();
+	if (err)
+		goto still_open;
 	modules_hold();
 	err = vbh_hypercall(VBH_HC_SEAL, 0, 0, 0, 0);
-	if (err) {
-		modules_release();
-		kprobes_rearm();
-		return err;
-	}
+	if (err)
+		goto release;
 	pr_info("sealed\n");
 	return 0;
+
+release:
+	modules_release();
+still_open:
+	asks_open();
+	return err;
 }
 
 int vbh_unlock(const void *key, u32 len)
@@ -296,6 +319,7 @@ static void __exit vbh_exit(void)
 	cpus_exit();
 	machine_exit();
 	modules_exit();
+	asks_exit();
 	ring_free();
 }
 

@@ -257,6 +257,8 @@ static int module_event(struct notifier_block *nb, unsigned long state,
 	}
 	/* GOING may follow COMING, without LIVE: then there is none. */
 	g = find(mod);
+	if (state == MODULE_STATE_GOING)
+		asks_module_goes(mod);
 	if (state == MODULE_STATE_LIVE)
 		module_live(mod);
 	else if (state == MODULE_STATE_GOING && g)

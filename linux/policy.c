@@ -162,7 +162,7 @@ static int apply_regions(const struct vbh_policy *p, int catalogue, struct vbh_w
 				       facts_kernel(region_batch_add, &batch));
 	if (err)
 		return vbh_fail(why, err, "regions of the kernel: %d", err);
-	err = sites_policy(p, why);
+	err = sites_policy(why);
 	if (!err)
 		err = sites_kernel(why);
 	if (!err && is_listed(p))

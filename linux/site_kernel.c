@@ -133,6 +133,22 @@ int kernel_mcount(const struct patched *p, struct site_list *list)
 	return err;
 }
 
+unsigned long kernel_traced(bool (*except)(unsigned long ip))
+{
+	struct ftrace_rec_iter *iter;
+	unsigned long found = 0;
+
+	kernel_sites_lock();
+	for (iter = syms.rec_start(); iter && !found; iter = syms.rec_next(iter)) {
+		const struct dyn_ftrace *rec = syms.rec(iter);
+
+		if (!(rec->flags & FTRACE_FL_DISABLED) && ftrace_rec_count(rec) > except(rec->ip))
+			found = rec->ip;
+	}
+	kernel_sites_unlock();
+	return found;
+}
+
 /* They have a section of their own, aligned to 4 bytes. */
 int kernel_tramps(const struct patched *p, struct site_list *list)
 {

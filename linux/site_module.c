@@ -29,16 +29,18 @@ void module_patched(struct patched *p, const struct module *mod, u32 tag)
 	};
 }
 
+/* With ftrace off a module's calls of __fentry__() stay: nobody is to patch them. */
 int module_mcount(const struct patched *p, struct site_list *list)
 {
 	int err = 0;
 #ifdef CONFIG_FTRACE_MCOUNT_RECORD
+	unsigned long fentry = facts_symbol("__fentry__");
 	unsigned int i;
 
 	for (i = 0; !err && i < p->mod->num_ftrace_callsites; i++) {
 		unsigned long at = p->mod->ftrace_callsites[i];
 
-		if (patched_has(p, at))
+		if (patched_has(p, at) && site_leads_to(at) != fentry)
 			err = site_add(list, VBH_SITE_MCOUNT, at, 0, 5);
 	}
 #endif

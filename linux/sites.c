@@ -16,25 +16,32 @@
 static u8 allowed[VBH_NR_PATCHES];	/* enum vbh_patching */
 static bool kernel_text, module_text;	/* are protected */
 
-int sites_policy(const struct vbh_policy *policy, struct vbh_why *why)
+int sites_plan(const struct vbh_policy *policy, struct vbh_why *why)
+{
+	int err;
+
+	kernel_text = policy->region_rule[VBH_REGION_KERNEL_TEXT];
+	module_text = policy->region_rule[VBH_REGION_MODULE_TEXT];
+	memcpy(allowed, policy->patching, sizeof(allowed));
+	if (!kernel_text)
+		return 0;
+	err = kprobes_find(why);
+	return err ?: kernel_sites_find(why);
+}
+
+int sites_policy(struct vbh_why *why)
 {
 	long err;
 	int i;
 
-	kernel_text = policy->region_rule[VBH_REGION_KERNEL_TEXT];
-	module_text = policy->region_rule[VBH_REGION_MODULE_TEXT];
 	for (i = 0; i < VBH_NR_PATCHES; i++) {
-		allowed[i] = policy->patching[i];
 		err = vbh_hypercall(VBH_HC_PATCH, i,
 				    allowed[i] & VBH_PATCHING_ALLOW, 0, 0);
 		if (err)
 			return vbh_fail(why, err, "patching %d, mode %u: %ld",
 					i, allowed[i], err);
 	}
-	if (!kernel_text)
-		return 0;
-	err = kprobes_find(why);
-	return err ?: kernel_sites_find(why);
+	return 0;
 }
 
 bool sites_allowed(enum vbh_patch kind)
@@ -43,9 +50,14 @@ bool sites_allowed(enum vbh_patch kind)
 				VBH_PATCH_OPEN : VBH_PATCH_SEALED);
 }
 
-bool sites_allowed_sealed(enum vbh_patch kind)
+bool sites_allows(enum vbh_patch kind, u32 state)
 {
-	return !kernel_text || allowed[kind] & VBH_PATCH_SEALED;
+	return !kernel_text || allowed[kind] & state;
+}
+
+bool sites_protected(void)
+{
+	return kernel_text;
 }
 
 /* The kernel's text is one run of physical pages, a module's are many. */

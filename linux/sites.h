@@ -27,6 +27,14 @@ static inline bool patched_has(const struct patched *p, unsigned long addr)
 	return addr >= p->start && addr < p->end;
 }
 
+/* Does this label jump now, or is it a NOP? */
+static inline bool jump_jumps(const struct jump_entry *e)
+{
+	u8 first = *(const u8 *)jump_entry_code(e);
+
+	return first == 0xeb || first == 0xe9;
+}
+
 /* site_list.c: sites in any order, and twice, on their way to the hypervisor. */
 
 struct site_list {
@@ -68,6 +76,8 @@ int kernel_mcount(const struct patched *p, struct site_list *list);
 int kernel_tramps(const struct patched *p, struct site_list *list);
 /* Every function that a call may lead to, traced ones too. */
 int kernel_entries(const struct patched *p, struct site_list *list);
+/* A function that is traced, not counting once those that `except` names; or 0. */
+unsigned long kernel_traced(bool (*except)(unsigned long ip));
 /* ftrace_call and ftrace_regs_call. */
 int kernel_ftrace_calls(struct site_list *list);
 int kernel_ftrace_facts(void);

@@ -60,6 +60,8 @@ int facts_kernel(vbh_range_fn fn, void *ctx);
 void facts_fill(struct vbh_facts *facts);
 /* After facts_find(): the address of a symbol, or 0. */
 unsigned long facts_symbol(const char *name);
+/* Likewise of a function, and how many bytes of code it has. */
+unsigned long facts_function(const char *name, unsigned long *size);
 /* The kernel's text, in whole pages. */
 void facts_text(unsigned long *start, unsigned long *end);
 /* Page number of the code where a CPU starts after SIPI. */
@@ -151,26 +153,50 @@ int region_batch_end(struct region_batch *batch, int err);
 /* sites.c: what the kernel may patch in its own text. Locked. */
 
 /*
- * The policy for all that follows. Without protected kernel text there are no
- * sites, and nothing below does anything.
+ * The policy for all that follows, before VBH runs. Without protected kernel text
+ * there are no sites, and nothing below does anything.
  */
-int sites_policy(const struct vbh_policy *policy, struct vbh_why *why);
+int sites_plan(const struct vbh_policy *policy, struct vbh_why *why);
+/* Tell the hypervisor. */
+int sites_policy(struct vbh_why *why);
 /* Hand over what may be patched in the kernel; its regions are there already. */
 int sites_kernel(struct vbh_why *why);
 /* The same for a module that is live; its regions have that tag. */
 int sites_module(const struct module *mod, u32 tag);
 /* Does the policy allow it in the state that VBH is in? */
 bool sites_allowed(enum vbh_patch kind);
-/* And once it is sealed? Without protected kernel text everything is. */
-bool sites_allowed_sealed(enum vbh_patch kind);
+/* And in VBH_PATCH_OPEN or _SEALED? Without protected kernel text everything is. */
+bool sites_allows(enum vbh_patch kind, u32 state);
+/* Is the kernel's text protected? */
+bool sites_protected(void);
 
 /* kprobes.c. Locked. */
 
 int kprobes_find(struct vbh_why *why);
-/* From now on no kprobe gets armed. -EBUSY: one is. */
-int kprobes_disarm(void);
-/* Take that back, if it was done. */
-void kprobes_rearm(void);
+/* -EBUSY, and a line in the kernel log: there is a kprobe that is not disabled. */
+int kprobes_check(void);
+
+/* asks.c: what policy denies is refused before it begins. Locked. */
+
+/* Before VBH runs, after sites_plan(). -EBUSY: what is to be denied is in use. */
+int asks_start(struct vbh_why *why);
+/* Right before the seal; likewise. */
+int asks_seal(struct vbh_why *why);
+/* The seal did not come about. */
+void asks_open(void);
+/* VBH has stopped, or did not start. */
+void asks_stop(void);
+void asks_module_goes(struct module *mod);
+void asks_exit(void);
+
+/* leftover.c: what was left out is made up for, after VBH has stopped. Locked. */
+
+void leftover_settle(void);
+
+/* poke.c: a patch that was refused all the same ends nothing. Locked. */
+
+void poke_start(void);
+void poke_stop(void);
 
 /* policy.c */
 

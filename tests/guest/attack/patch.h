@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Attacks by way of the kernel's own patching: its functions, how they survive
- * being denied, and the sites of this module that are attacked. Those are in
+ * Attacks by way of the kernel's own patching: its functions, what they do
+ * that is refused, and the sites of this module that are attacked. Those are in
  * functions that nothing calls, so that without VBH they can be broken and mended.
  */
 #ifndef PATCH_H
@@ -27,7 +27,7 @@ extern struct text_functions text;
 /* Find them; if not, t is broken. */
 bool find_text(struct attempt *t);
 
-/* Between the two, stores that this task is denied are skipped, and counted in t. */
+/* Between the two, stores of this task that are left out are counted. */
 void watch(struct attempt *t);
 void unwatch(void);
 /*

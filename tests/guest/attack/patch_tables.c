@@ -206,7 +206,7 @@ static void attack_ftrace_record(struct attempt *t)
 		forge_end(&f);
 }
 
-#define STEPS	(A_NO_LOG | A_MANY)
+#define STEPS	(A_NO_LOG | A_MANY | A_IGNORED)
 
 const struct attack table_attacks[] = {
 	{ "patch-jump-entry", "can have the kernel obey a forged jump_entry",
