@@ -262,8 +262,9 @@ void asks_stop(void)
 /* With its switch off ftrace would keep the records of a module that goes. */
 void asks_module_goes(struct module *mod)
 {
-	void (*release)(struct module *mod) = (void *)facts_symbol("ftrace_release_mod");
+	void (*release)(struct module *mod);
 
+	release = (void *)facts_symbol("ftrace_release_mod");
 	if (!ftrace_disabled || !release)
 		return;
 	WRITE_ONCE(*ftrace_disabled, 0);

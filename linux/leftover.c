@@ -15,7 +15,7 @@ static struct {
 	void (*jump_unlock)(void);
 	bool (*jump_queue)(struct jump_entry *e, enum jump_label_type type);
 	void (*jump_apply)(void);
-	struct mutex *call_mutex;
+	struct mutex *call_mutex;	/* of static calls */
 } syms;
 
 static bool find(void)
