@@ -158,7 +158,7 @@ static bool is_direct(struct vbh_guest *guest, const struct patch_text *t, u64 t
 	       vec_has(&p->entries, (u32)to) && !vec_has(&p->mcount, (u32)to + 4);
 }
 
-/* What a module calls there as it comes, and goes on to call if ftrace is off; it returns at once. */
+/* What a module calls there as it comes, and goes on to call if ftrace is off: it returns. */
 static bool is_fentry(struct vbh_guest *guest, u64 to)
 {
 	u64 fentry;
