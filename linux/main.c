@@ -213,6 +213,7 @@ int vbh_start(const struct vbh_policy *policy, int catalogue, struct vbh_why *wh
 		err = policy_apply(policy, catalogue, why);
 	if (err)
 		undo_start();
+	cpus_put_back();
 	return err;
 }
 
