@@ -209,7 +209,7 @@ static int list_show(struct seq_file *m, void *v)
 }
 DEFINE_SHOW_ATTRIBUTE(list);
 
-/* Of the emulators with SVM none shows siblings. The kernel's own rules for them hold from here on. */
+/* No emulator with SVM shows siblings. The kernel's own rules for them hold from here on. */
 static int pretend_nosmt(void)
 {
 	enum cpuhp_smt_control *control = (void *)attack_symbol("cpu_smt_control");
