@@ -5,14 +5,38 @@
  */
 #include "internal.h"
 
+#define CR0_PG		(1ull << 31)
+#define EFER_LMA	(1ull << 10)
+
+/*
+ * Linux leaves 64-bit code in ring 0 for one thing, to call the BIOS for a reboot in
+ * real mode (machine_real_restart()). That can't be, and no handler of Linux's would
+ * be found from there: what it was to lead to happens at once instead. Ring 0 can
+ * always reset the machine, so nobody gains by it. A CPU on its way up is not meant.
+ */
+static bool is_reboot(struct vbh_vcpu *vcpu)
+{
+	if (vcpu->resetting || host_reg(vcpu, VBH_REG_CPL))
+		return false;
+	if (!(host_reg(vcpu, VBH_REG_CR0) & CR0_PG))
+		return true;
+	return (host_reg(vcpu, VBH_REG_EFER) & EFER_LMA) && host_reg(vcpu, VBH_REG_CS_MODE) != 8;
+}
+
 /* The guest would take a pinned register from old to new. */
 static enum vbh_verdict pinned(struct vbh_vcpu *vcpu, enum vbh_kind kind, u32 detail, u8 rule,
 			       u64 old, u64 new)
 {
+	bool reboot = is_reboot(vcpu);
 	struct vbh_event ev;
+	enum vbh_verdict v;
 
+	/* Under rule panic as well: an honest reboot is no reason to stop. */
+	if (reboot && rule == VBH_RULE_PANIC)
+		rule = VBH_RULE_DENY;
 	event_values(vcpu, &ev, kind, detail, old, new);
-	return violation(vcpu, &ev, rule, true);
+	v = violation(vcpu, &ev, rule, true);
+	return v == VBH_FAULT && reboot ? VBH_RESET : v;
 }
 
 static enum vbh_verdict write_bits(struct vbh_vcpu *vcpu, struct pin_value *p, enum vbh_kind kind,
@@ -62,12 +86,24 @@ enum vbh_verdict core_msr_write(struct vbh_vcpu *vcpu, u32 msr, u64 old, u64 new
 	return v;
 }
 
-enum vbh_verdict core_dtr_load(struct vbh_vcpu *vcpu, enum vbh_dtr dtr, u64 old, u64 new)
+/*
+ * An IDT with no room for a gate in any mode (real mode's have 4 bytes) leads to
+ * nothing but a shutdown, wherever it lies: so Linux resets by BOOT_TRIPLE. It is
+ * not loaded, for what the register holds is not asked about when it is loaded again.
+ */
+#define NO_GATE		3u
+
+enum vbh_verdict core_dtr_load(struct vbh_vcpu *vcpu, enum vbh_dtr dtr, u64 old, u64 new,
+			       u32 limit)
 {
-	enum vbh_verdict v = VBH_ALLOW;
+	enum vbh_verdict v;
 
 	lock_and_sync(vcpu);
-	if (pin_moves(&vcpu->pins, dtr, old, new))
+	if (!pin_moves(&vcpu->pins, dtr, old, new))
+		v = VBH_ALLOW;
+	else if (dtr == VBH_DTR_IDTR && limit < NO_GATE)
+		v = VBH_RESET;
+	else
 		v = pinned(vcpu, VBH_KIND_DTR, dtr, vcpu->guest->pins.dtr_rule[dtr], old, new);
 	host_unlock(vcpu->guest);
 	return v;

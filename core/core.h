@@ -27,6 +27,7 @@ enum vbh_verdict {
 	VBH_FAULT,	/* inject #GP(0), nothing applied */
 	VBH_UNDEFINED,	/* inject #UD */
 	VBH_HALT,	/* the machine stops: host_panic() has been called */
+	VBH_RESET,	/* nothing applied: the machine is reset, by what ends in nothing else */
 };
 
 /* How far a CPU is on its way out and back: what INIT and SIPI mean to it. */
@@ -100,12 +101,16 @@ enum vbh_verdict core_hypercall_user(struct vbh_vcpu *vcpu);
 /* CPUID leaf in VBH's range at base: fills regs (EAX, EBX, ECX, EDX). */
 void core_cpuid(const struct vbh_guest *guest, u32 base, u32 leaf, u32 regs[4]);
 
-/* The guest would change CR0 (nr 0) or CR4 (nr 4). VBH_ALLOW, VBH_FAULT or VBH_HALT. */
+/*
+ * The guest would change CR0 (nr 0) or CR4 (nr 4). This and the next two: VBH_ALLOW,
+ * VBH_FAULT, VBH_HALT or VBH_RESET.
+ */
 enum vbh_verdict core_cr_write(struct vbh_vcpu *vcpu, u32 nr, u64 old, u64 new);
 /* The guest would write an MSR, EFER included. */
 enum vbh_verdict core_msr_write(struct vbh_vcpu *vcpu, u32 msr, u64 old, u64 new);
-/* LGDT, LIDT: base; LLDT, LTR: selector. */
-enum vbh_verdict core_dtr_load(struct vbh_vcpu *vcpu, enum vbh_dtr dtr, u64 old, u64 new);
+/* LGDT, LIDT: base and limit; LLDT, LTR: selector, and any limit. */
+enum vbh_verdict core_dtr_load(struct vbh_vcpu *vcpu, enum vbh_dtr dtr, u64 old, u64 new,
+			       u32 limit);
 /* Does the body have to intercept writes of this MSR? Takes no lock. */
 bool core_msr_pinned(const struct vbh_guest *guest, u32 msr);
 

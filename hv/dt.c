@@ -66,7 +66,7 @@ static enum hv_act load_table(struct hv_cpu *cpu, const struct insn *insn)
 	if (!wide && insn->size == 2)
 		reg.base &= 0xffffff;
 	old = hv.vendor->get(cpu, dtr == VBH_DTR_GDTR ? VBH_REG_GDTR_BASE : VBH_REG_IDTR_BASE);
-	v = core_dtr_load(&cpu->vcpu, dtr, old, reg.base);
+	v = core_dtr_load(&cpu->vcpu, dtr, old, reg.base, reg.limit);
 	if (v == VBH_ALLOW)
 		hv.vendor->set_dt(cpu, dtr, &reg);
 	return hv_verdict(v, HV_ADVANCE);
@@ -176,7 +176,7 @@ static enum hv_act load_selector(struct hv_cpu *cpu, const struct insn *insn)
 	if (selector(cpu, insn, &sel))
 		return HV_GP;
 	v = core_dtr_load(&cpu->vcpu, tr ? VBH_DTR_TR : VBH_DTR_LDTR,
-			  hv.vendor->get(cpu, tr ? VBH_REG_TR : VBH_REG_LDTR), sel);
+			  hv.vendor->get(cpu, tr ? VBH_REG_TR : VBH_REG_LDTR), sel, ~0u);
 	if (v != VBH_ALLOW)
 		return hv_verdict(v, HV_ADVANCE);
 	if (tr && !(sel & ~3))

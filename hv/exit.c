@@ -47,6 +47,8 @@ enum hv_act hv_verdict(enum vbh_verdict v, enum hv_act allow)
 		return HV_UD;
 	case VBH_HALT:
 		return HV_HALT;
+	case VBH_RESET:
+		return HV_RESET;
 	case VBH_FAULT:
 		break;
 	}
@@ -86,10 +88,8 @@ static bool contributory(const struct hv_event *ev)
  */
 static void fault(struct hv_cpu *cpu, const struct vm_exit *exit, u8 vector)
 {
-	if (exit->interrupted.type == HV_EVENT_EXCEPTION && exit->interrupted.vector == VECTOR_DF) {
-		exit_triple_fault(cpu, NULL);
-		smp_halt();
-	}
+	if (exit->interrupted.type == HV_EVENT_EXCEPTION && exit->interrupted.vector == VECTOR_DF)
+		hv_reset_machine(cpu);
 	if (contributory(&exit->interrupted))
 		inject(cpu, VECTOR_DF, true, 0);
 	else
@@ -156,6 +156,8 @@ static void act(struct hv_cpu *cpu, const struct vm_exit *exit, enum hv_act what
 		break;
 	case HV_HALT:
 		smp_halt();
+	case HV_RESET:
+		hv_reset_machine(cpu);
 	}
 }
 

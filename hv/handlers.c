@@ -178,18 +178,48 @@ enum hv_act exit_task_switch(struct hv_cpu *cpu, struct vm_exit *exit)
 	return HV_GP;
 }
 
+/* Each way takes a while; port 0x80 is nobody's, and takes a microsecond. */
+static void reset_by(u16 port, u8 value)
+{
+	u32 us;
+
+	outb(port, value);
+	for (us = 0; us < 1000; us++)
+		outb(0x80, 0);
+}
+
 /*
- * What the platform does on a shutdown: reset (port 0xcf9, then the keyboard
- * controller). So ends a guest as well whose state is not entered with, for no
- * fault could be delivered to it.
+ * Port 0xcf9, the keyboard's controller, and what the platform makes of a shutdown.
+ * That may be an INIT, which does not come through in VMX operation or with GIF
+ * clear, so these end first. This CPU runs nothing of the guest from here on, the
+ * others nothing at all; and firmware is told, as machine_real_restart() tells it,
+ * that this is a restart, and not to be gone on from where a guest once said.
+ */
+void hv_reset_machine(struct hv_cpu *cpu)
+{
+	static const struct dt_reg none;
+	struct hv_linux st;
+
+	hv_log("reset at", hv.vendor->get(cpu, VBH_REG_RIP), cpu->index);
+	smp_halt_others();
+	outb(0x70, 0x8f);
+	outb(0x71, 0);
+	reset_by(0xcf9, 0x02);
+	reset_by(0xcf9, 0x06);
+	reset_by(0x64, 0xfe);
+	/* Whatever faults from here on, this is what was wanted. */
+	lidt(&none);
+	hv.vendor->cpu_off(cpu, &st);
+	__builtin_trap();
+}
+
+/*
+ * What the platform does on a shutdown. So ends a guest as well whose state is not
+ * entered with, for no fault could be delivered to it.
  */
 enum hv_act exit_triple_fault(struct hv_cpu *cpu, struct vm_exit *exit)
 {
-	hv_log("shutdown at", hv.vendor->get(cpu, VBH_REG_RIP), cpu->index);
-	outb(0xcf9, 0x02);
-	outb(0xcf9, 0x06);
-	outb(0x64, 0xfe);
-	return HV_HALT;
+	return HV_RESET;
 }
 
 enum hv_act exit_resume(struct hv_cpu *cpu, struct vm_exit *exit)

@@ -140,6 +140,7 @@ enum hv_act {
 	HV_UD,
 	HV_PF,			/* with vm_exit.error; CR2 is set */
 	HV_HALT,
+	HV_RESET,		/* the whole machine */
 };
 
 /* pool.c: pages of the hypervisor's own memory, cleared. NULL: none left. */
@@ -163,6 +164,8 @@ u64 mm_exit_tables(struct hv_cpu *cpu, u64 cr3);
 
 /* exit.c: after a slow exit; returns when the guest is to be entered. */
 void hv_exit(struct hv_cpu *cpu);
+/* handlers.c: by all the ways there are, this CPU's own shutdown the last. */
+void hv_reset_machine(struct hv_cpu *cpu) __noreturn;
 /* CPUID for the guest, in and out through cpu->gpr. Short: every program meets it. */
 void hv_cpuid(struct hv_cpu *cpu, u64 guest_cr4);
 

@@ -23,6 +23,14 @@ static bool watched(struct kvm_vcpu *vcpu)
 	return vbh_begun(vcpu->kvm) && !to_vv(vcpu)->smm.in;
 }
 
+/* What the core will not have; a reset is user space's to make, as after a triple fault. */
+static bool refused(struct kvm_vcpu *vcpu, enum vbh_verdict verdict)
+{
+	if (verdict == VBH_RESET)
+		kvm_make_request(KVM_REQ_TRIPLE_FAULT, vcpu);
+	return verdict != VBH_ALLOW;
+}
+
 /* With what was pinned on another vCPU a value may be one that this one can't have. */
 static bool valid_cr(struct kvm_vcpu *vcpu, int nr, unsigned long value)
 {
@@ -77,7 +85,7 @@ int kvm_vbh_set_cr(struct kvm_vcpu *vcpu, int nr, unsigned long old, unsigned lo
 		return 0;
 	if (!raise_floor(vcpu, nr, value))
 		return 1;
-	return core_cr_write(&vv->core, nr, old, *value) != VBH_ALLOW;
+	return refused(vcpu, core_cr_write(&vv->core, nr, old, *value));
 }
 
 int kvm_vbh_set_efer(struct kvm_vcpu *vcpu, u64 *value)
@@ -92,7 +100,7 @@ int kvm_vbh_set_efer(struct kvm_vcpu *vcpu, u64 *value)
 	}
 	if (!watched(vcpu))
 		return 0;
-	return core_msr_write(&vv->core, MSR_EFER, vcpu->arch.efer, *value) != VBH_ALLOW;
+	return refused(vcpu, core_msr_write(&vv->core, MSR_EFER, vcpu->arch.efer, *value));
 }
 
 /* The MSRs of SVM and VMX, which CPUID says are not there. */
@@ -151,7 +159,7 @@ int kvm_vbh_set_msr(struct kvm_vcpu *vcpu, u32 msr, u64 value)
 	}
 	if (msr == MSR_EFER || !core_msr_pinned(&v->guest, msr) || kvm_get_msr(vcpu, msr, &old))
 		return 0;
-	return core_msr_write(&vv->core, msr, old, as_kept(vcpu, msr, value)) != VBH_ALLOW;
+	return refused(vcpu, core_msr_write(&vv->core, msr, old, as_kept(vcpu, msr, value)));
 }
 
 bool kvm_vbh_msr_pinned(struct kvm *kvm, u32 msr)
@@ -183,7 +191,7 @@ bool __kvm_vbh_begun(struct kvm *kvm)
 }
 EXPORT_SYMBOL_GPL(__kvm_vbh_begun);
 
-bool kvm_vbh_may_load_dt(struct kvm_vcpu *vcpu, int dt, u64 value)
+bool kvm_vbh_may_load_dt(struct kvm_vcpu *vcpu, int dt, u64 value, u32 limit)
 {
 	struct kvm_vbh_vcpu *vv = to_vv(vcpu);
 
@@ -191,7 +199,7 @@ bool kvm_vbh_may_load_dt(struct kvm_vcpu *vcpu, int dt, u64 value)
 	if (!watched(vcpu))
 		return true;
 	vv->exits[VBH_EXIT_DTR]++;
-	return core_dtr_load(&vv->core, dt, vbh_dt(vcpu, dt), value) == VBH_ALLOW;
+	return !refused(vcpu, core_dtr_load(&vv->core, dt, vbh_dt(vcpu, dt), value, limit));
 }
 
 void kvm_vbh_virt_insn(struct kvm_vcpu *vcpu)
@@ -261,7 +269,7 @@ bool kvm_vbh_left_smm(struct kvm_vcpu *vcpu)
 	     core_cr_write(&vv->core, 4, smm->cr4, kvm_read_cr4(vcpu)) == VBH_ALLOW &&
 	     core_msr_write(&vv->core, MSR_EFER, smm->efer, vcpu->arch.efer) == VBH_ALLOW;
 	for (i = 0; ok && i < VBH_NR_DTR; i++)
-		ok = core_dtr_load(&vv->core, i, smm->dt[i], vbh_dt(vcpu, i)) == VBH_ALLOW;
+		ok = core_dtr_load(&vv->core, i, smm->dt[i], vbh_dt(vcpu, i), ~0u) == VBH_ALLOW;
 	return ok;
 }
 

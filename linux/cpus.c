@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * CPUs that come and go, suspend, and reboot into another kernel. A CPU that
- * goes offline parks, so that the INIT which brings it back is honest; one
+ * goes offline parks, so that the INIT which brings it back is honest; for a
+ * launch all are online, and those that were not park then as any other. One
  * that was not there at the launch can't come. Hotplug callbacks read `active`
  * and the launched mask, which change only while hotplug is held off.
  */
@@ -19,6 +20,7 @@
 #define INIT_UDELAY	10000u	/* us, UDELAY_10MS_DEFAULT in arch/x86/kernel/smpboot.c */
 
 static bool active;
+static struct cpumask visitors;	/* online for a launch or a stop; under vbh_mutex */
 static bool suspending;		/* under vbh_mutex */
 static int prepare_state, online_state;
 
@@ -37,7 +39,8 @@ void cpus_slow_init(bool on)
 	static unsigned int before;
 	unsigned int *delay = (unsigned int *)facts_symbol("init_udelay");
 
-	if (!delay || !boot_cpu_has(X86_FEATURE_VMX))
+	if (!delay || boot_cpu_data.x86_vendor == X86_VENDOR_AMD ||
+	    boot_cpu_data.x86_vendor == X86_VENDOR_HYGON)
 		return;
 	if (on) {
 		before = *delay;
@@ -75,13 +78,67 @@ int cpus_tell_current(void)
 	return atomic_read(&err);
 }
 
+/*
+ * Under nosmt a sibling that has been up once is refused. Let in as arch_resume_nosmt()
+ * does it, but one by one, and only those that go again. Returns what to give back.
+ */
+static enum cpuhp_smt_control allow_siblings(enum cpuhp_smt_control *control)
+{
+	enum cpuhp_smt_control was = control ? READ_ONCE(*control) : CPU_SMT_ENABLED;
+
+	if (was == CPU_SMT_DISABLED || was == CPU_SMT_FORCE_DISABLED)
+		WRITE_ONCE(*control, CPU_SMT_ENABLED);
+	return was;
+}
+
+int cpus_bring_online(const struct cpumask *mask, struct vbh_why *why)
+{
+	enum cpuhp_smt_control *control = (void *)facts_symbol("cpu_smt_control");
+	enum cpuhp_smt_control was;
+	unsigned int cpu;
+	int err = 0;
+
+	if (cpumask_subset(mask, cpu_online_mask))
+		return 0;
+	was = allow_siblings(control);
+	for_each_cpu_andnot(cpu, mask, cpu_online_mask) {
+		err = add_cpu(cpu);
+		if (err < 0) {
+			vbh_fail(why, err,
+				 "CPU %u is offline and does not come online (%d): turn it off in firmware, or look into the kernel log",
+				 cpu, err);
+			break;
+		}
+		if (!err)	/* else somebody else was faster */
+			cpumask_set_cpu(cpu, &visitors);
+		err = 0;
+	}
+	/* Unless root has said something else meanwhile. */
+	if (control)
+		cmpxchg(control, CPU_SMT_ENABLED, was);
+	return err;
+}
+
+void cpus_put_back(void)
+{
+	unsigned int cpu;
+	int err;
+
+	for_each_cpu(cpu, &visitors) {
+		err = remove_cpu(cpu);
+		if (err < 0)
+			pr_warn("CPU %u could not be taken offline again: %d\n", cpu, err);
+	}
+	cpumask_clear(&visitors);
+}
+
 /* On another CPU, before cpu is sent INIT and SIPI. */
 static int cpu_prepare(unsigned int cpu)
 {
 	if (!READ_ONCE(active) || cpumask_empty(launch_cpus()) ||
 	    cpumask_test_cpu(cpu, launch_cpus()))
 		return 0;
-	pr_warn("CPU %u was offline when VBH started, it can't come online\n",
+	pr_warn("CPU %u was not there when VBH started, it can't come online\n",
 		cpu);
 	return -EPERM;
 }

@@ -211,6 +211,8 @@ int launch_start(struct vbh_why *why)
 	}
 
 	err = machine_check(why);
+	if (!err)
+		err = cpus_bring_online(cpu_present_mask, why);
 	if (err)
 		goto out;
 	do
@@ -267,24 +269,6 @@ static int stop_cpu(void *data)
 	return failed ? -EIO : 0;
 }
 
-/* CPUs that were launched and then parked have to leave by themselves. */
-static int wake_parked(struct cpumask *woken)
-{
-	unsigned int cpu;
-	int err;
-
-	for_each_cpu_andnot(cpu, &launched, cpu_online_mask) {
-		err = add_cpu(cpu);
-		if (err) {
-			pr_err("CPU %u is in guest mode and can't be brought online: %d\n",
-			       cpu, err);
-			return err;
-		}
-		cpumask_set_cpu(cpu, woken);
-	}
-	return 0;
-}
-
 /* A sealed hypervisor refuses, and records it: nobody has to be woken for that. */
 static long ask_sealed(void)
 {
@@ -300,20 +284,19 @@ static long ask_sealed(void)
 
 static int stop_all(struct rendezvous *r)
 {
+	struct vbh_why why;
 	int err, tries = 10;
-	unsigned int cpu;
 
 	do {
 		memset(r->arrived, 0, sizeof(r->arrived));
 		memset(r->error, 0, sizeof(r->error));
-		err = wake_parked(&r->cpus);
+		/* CPUs that were launched and then parked have to leave by themselves. */
+		err = cpus_bring_online(&launched, &why);
 		if (!err)
 			err = stop_machine(stop_cpu, r, cpu_online_mask);
 	} while (err == -EAGAIN && --tries);
 
-	for_each_cpu(cpu, &r->cpus)
-		if (remove_cpu(cpu))
-			pr_warn("CPU %u could not be taken offline again\n", cpu);
+	cpus_put_back();
 	return err;
 }
 

@@ -6,6 +6,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/acpi.h>
 #include <linux/cc_platform.h>
 #include <linux/crash_dump.h>
 #include <linux/ioport.h>
@@ -90,9 +91,9 @@ int machine_check(struct vbh_why *why)
 	if (is_kdump_kernel())
 		return vbh_fail(why, -EOPNOTSUPP,
 				"this is a kdump kernel, which does not know all RAM");
-	if (num_online_cpus() > VBH_MAX_CPUS)
-		return vbh_fail(why, -E2BIG, "%u CPUs are online, at most %u can be",
-				num_online_cpus(), VBH_MAX_CPUS);
+	if (num_present_cpus() > VBH_MAX_CPUS)
+		return vbh_fail(why, -E2BIG, "there are %u CPUs, at most %u can be",
+				num_present_cpus(), VBH_MAX_CPUS);
 	kvm = kvm_loaded();
 	if (kvm)
 		return vbh_fail(why, -EBUSY,
@@ -122,12 +123,101 @@ static int add_ram(struct resource *res, void *data)
 	return 0;
 }
 
+static bool is_described(const struct vbh_launch *params, u32 apic_id)
+{
+	u32 i;
+
+	for (i = 0; i < params->cpus; i++)
+		if (params->apic_id[i] == apic_id)
+			return true;
+	return false;
+}
+
+/* The ID of a processor that is there by its entry in the MADT; false: it is another entry. */
+static bool madt_cpu(const struct acpi_subtable_header *entry, u32 *id)
+{
+	const struct acpi_madt_local_x2apic *x2apic = (const void *)entry;
+	const struct acpi_madt_local_apic *xapic = (const void *)entry;
+
+	if (entry->type == ACPI_MADT_TYPE_LOCAL_APIC && entry->length >= sizeof(*xapic)) {
+		*id = xapic->id;
+		return (xapic->lapic_flags & ACPI_MADT_ENABLED) && *id != 0xff;
+	}
+	if (entry->type == ACPI_MADT_TYPE_LOCAL_X2APIC && entry->length >= sizeof(*x2apic)) {
+		*id = x2apic->local_apic_id;
+		return (x2apic->lapic_flags & ACPI_MADT_ENABLED) && *id != ~0u;
+	}
+	return false;
+}
+
+/*
+ * Is every processor that firmware names one that params describe? Linux leaves out
+ * those beyond nr_cpus=; they wait for a SIPI still, and whoever sends them one has a
+ * processor that is not in guest mode.
+ */
+static bool all_described(const struct vbh_launch *params)
+{
+	const struct acpi_subtable_header *entry;
+	struct acpi_table_header *madt;
+	const void *at, *end;
+	bool all = true;
+	u32 id;
+
+	if (ACPI_FAILURE(acpi_get_table(ACPI_SIG_MADT, 0, &madt)))
+		return false;
+	at = (void *)madt + sizeof(struct acpi_table_madt);
+	end = (void *)madt + madt->length;
+	for (; at < end; at += entry->length) {
+		entry = at;
+		if (end - at < sizeof(*entry) || entry->length < sizeof(*entry) ||
+		    entry->length > end - at)
+			break;
+		if (madt_cpu(entry, &id) && !is_described(params, id))
+			all = false;
+	}
+	acpi_put_table(madt);
+	return all;
+}
+
+/*
+ * What CPUID does not show under VBH, Linux strikes out for good when a CPU comes
+ * online there. KVM wants it back after a stop.
+ */
+static u32 caps[NCAPINTS];
+
+static void keep_caps(void)
+{
+	static const u16 hidden[] = {
+		X86_FEATURE_VMX, X86_FEATURE_SMX, X86_FEATURE_SVM, X86_FEATURE_SKINIT,
+	};
+	int i;
+
+	memset(caps, 0, sizeof(caps));
+	for (i = 0; i < ARRAY_SIZE(hidden); i++)
+		if (boot_cpu_has(hidden[i]))
+			caps[hidden[i] / 32] |= BIT(hidden[i] % 32);
+	caps[CPUID_8000_000A_EDX] = boot_cpu_data.x86_capability[CPUID_8000_000A_EDX];
+}
+
+static void restore_caps(void)
+{
+	unsigned int cpu;
+	int i;
+
+	for (i = 0; i < NCAPINTS; i++) {
+		boot_cpu_data.x86_capability[i] |= caps[i];
+		for_each_online_cpu(cpu)
+			cpu_data(cpu).x86_capability[i] |= caps[i];
+	}
+}
+
 int machine_describe(struct vbh_launch *params, const struct cpumask *mask,
 		     struct vbh_why *why)
 {
 	unsigned int cpu;
 	int err;
 
+	keep_caps();
 	params->size = sizeof(*params);
 	params->flags = trap_icr ? VBH_LAUNCH_F_TRAP_ICR : 0;
 	params->sipi_page = facts_sipi_page();
@@ -138,15 +228,17 @@ int machine_describe(struct vbh_launch *params, const struct cpumask *mask,
 
 	/* One that waits in Linux's own code and tables would be out of reach, and can be woken. */
 	for_each_cpu_andnot(cpu, cpu_present_mask, mask)
-		return vbh_fail(why, -EBUSY,
-				"CPU %u is offline: bring it online, or turn it off in firmware",
-				cpu);
+		return vbh_fail(why, -EBUSY, "CPU %u has just gone offline: try again", cpu);
 	for_each_cpu(cpu, mask) {
 		if (params->cpus == VBH_MAX_CPUS)
 			return vbh_fail(why, -E2BIG, "more than %u CPUs",
 					VBH_MAX_CPUS);
 		params->apic_id[params->cpus++] =
 			per_cpu(x86_cpu_to_apicid, cpu);
+	}
+	if (!all_described(params)) {
+		pr_info("firmware names processors that Linux leaves out (nr_cpus=): nobody can start them\n");
+		params->flags |= VBH_LAUNCH_F_TRAP_ICR;
 	}
 
 	/* Goes by address, and over what is nested in a range only once. */
@@ -163,6 +255,7 @@ int machine_describe(struct vbh_launch *params, const struct cpumask *mask,
 
 void machine_forget(void)
 {
+	restore_caps();
 	WRITE_ONCE(known.nr, 0);
 }
 

@@ -14,6 +14,7 @@
 DEFINE_MUTEX(vbh_mutex);
 enum vbh_mode vbh_mode;
 static bool can_stop;		/* enlightened: VBH_FEAT_STOP */
+static bool sealed;		/* by us: read where nobody can be asked */
 
 int vbh_fail(struct vbh_why *why, int err, const char *fmt, ...)
 {
@@ -29,10 +30,12 @@ int vbh_fail(struct vbh_why *why, int err, const char *fmt, ...)
 /*
  * A crash kernel, or a reset that can't wait, is about to take this CPU over, maybe
  * in an NMI: it wants a processor on which nothing is locked. A sealed hypervisor
- * refuses.
+ * would refuse, and rule panic stop the machine in place of a reset.
  */
 static void leave_in_emergency(void)
 {
+	if (READ_ONCE(sealed))
+		return;
 	if (READ_ONCE(vbh_mode) == VBH_NATIVE)
 		launch_leave();
 	else if (can_stop)
@@ -57,6 +60,7 @@ static void set_mode(enum vbh_mode mode)
 	if (was_on && !is_on)
 		set_emergency("cpu_emergency_unregister_virt_callback");
 	WRITE_ONCE(vbh_mode, mode);
+	WRITE_ONCE(sealed, false);
 	if (!was_on && is_on)
 		set_emergency("cpu_emergency_register_virt_callback");
 	dev_wake();
@@ -225,6 +229,7 @@ int vbh_start(const struct vbh_policy *policy, int catalogue, struct vbh_why *wh
 		err = policy_apply(policy, catalogue, why);
 	if (err)
 		undo_start();
+	cpus_put_back();
 	return err;
 }
 
@@ -266,6 +271,7 @@ int vbh_seal(void)
 	err = vbh_hypercall(VBH_HC_SEAL, 0, 0, 0, 0);
 	if (err)
 		goto release;
+	WRITE_ONCE(sealed, true);
 	pr_info("sealed\n");
 	return 0;
 
@@ -278,9 +284,14 @@ still_open:
 
 int vbh_unlock(const void *key, u32 len)
 {
+	long err;
+
 	if (vbh_mode == VBH_OFF)
 		return -ENODEV;
-	return vbh_call_with(VBH_HC_UNLOCK, key, len, len);
+	err = vbh_call_with(VBH_HC_UNLOCK, key, len, len);
+	if (!err)
+		WRITE_ONCE(sealed, false);
+	return err;
 }
 
 static int __init vbh_init(void)

@@ -84,6 +84,7 @@ const char *machine_cpu_busy(void);
  */
 int machine_describe(struct vbh_launch *params, const struct cpumask *mask,
 		     struct vbh_why *why);
+/* And what Linux knows of its processors is as it was. */
 void machine_forget(void);
 int machine_init(void);
 void machine_exit(void);
@@ -227,6 +228,13 @@ void cpus_exit(void);
 /* Tell the hypervisor on each CPU where `current` is. */
 int cpus_tell_current(void);
 bool cpus_suspending(void);		/* locked */
+/*
+ * Bring those in mask online that are not, also where the kernel keeps siblings from
+ * it (nosmt). On failure says which and why, and leaves those that came.
+ */
+int cpus_bring_online(const struct cpumask *mask, struct vbh_why *why);
+/* For launches and stops: they go offline again as soon as that is done. Locked. */
+void cpus_put_back(void);
 /* From now on hotplug callbacks talk to the hypervisor, or no longer do. */
 void cpus_set_active(bool active);
 /* More time between INIT and SIPI where VMX has them; then as before. After facts_find(). */

@@ -261,6 +261,11 @@ enum vbh_pin_type {
 	VBH_PIN_DTR,		/* index: enum vbh_dtr; mask: all ones */
 };
 
+/*
+ * Denied faults with #GP(0). Two things reset the machine in its place: an IDT
+ * without room for a gate, and any change denied in ring 0 with paging off or in
+ * compatibility mode. So Linux reboots; on KVM user space gets KVM_EXIT_SHUTDOWN.
+ */
 struct vbh_pin {
 	__u32 type;		/* enum vbh_pin_type */
 	__u32 index;		/* MSR number or enum vbh_dtr; else 0 */

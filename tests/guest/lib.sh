@@ -49,11 +49,12 @@ tap()
 	"$@" || failures=$((failures + 1))
 }
 
+# load_attacks [PARAMETER]...
 load_attacks()
 {
 	local address
 	address=$(grep ' kallsyms_lookup_name$' /proc/kallsyms | cut -d' ' -f1)
-	insmod /rig/vbh_attack.ko kallsyms=0x"$address"
+	insmod /rig/vbh_attack.ko kallsyms=0x"$address" "$@"
 }
 
 # Forks and execs, in the background, until there is /tmp/stop.

@@ -21,9 +21,17 @@ if [ "$word" ]; then
 	exit $((failures > 0))
 fi
 
-echo 0 > /sys/devices/system/cpu/cpu1/online
-claim "a launch while a CPU is offline is refused, and says so" refused_for "CPU 1 is offline"
-echo 1 > /sys/devices/system/cpu/cpu1/online
+# The kernel fails a CPU's way up at a state that it is told, once.
+cpu=/sys/devices/system/cpu
+echo 0 > $cpu/cpu1/online
+sed -n 's/: *workqueue:online$//p' $cpu/hotplug/states > $cpu/cpu1/hotplug/fail
+claim "a launch while a CPU can't come online is refused, and names it" \
+	refused_for "CPU 1 is offline and does not come online"
+claim "and that CPU is still offline" [ "$(cat $cpu/cpu1/online)" = 0 ]
+claim "when it can, a launch takes it in" start_vbh
+claim "and leaves it offline" [ "$(cat $cpu/cpu1/online)" = 0 ]
+claim "and VBH stops" vbhctl stop
+echo 1 > $cpu/cpu1/online
 modprobe kvm_amd 2> /dev/null || modprobe kvm_intel
 vmholder &
 holder=$!

@@ -34,13 +34,19 @@ static enum vbh_verdict write_msr(u32 n, u32 msr, u64 new)
 	return v;
 }
 
-static enum vbh_verdict load(u32 n, enum vbh_dtr dtr, u64 new)
+static enum vbh_verdict load_limit(u32 n, enum vbh_dtr dtr, u64 new, u32 limit)
 {
-	enum vbh_verdict v = core_dtr_load(cpu(n), dtr, body_get(n, VBH_REG_GDTR_BASE + dtr), new);
+	enum vbh_verdict v = core_dtr_load(cpu(n), dtr, body_get(n, VBH_REG_GDTR_BASE + dtr), new,
+					   limit);
 
 	if (v == VBH_ALLOW)
 		body_set(n, VBH_REG_GDTR_BASE + dtr, new);
 	return v;
+}
+
+static enum vbh_verdict load(u32 n, enum vbh_dtr dtr, u64 new)
+{
+	return load_limit(n, dtr, new, 0xfff);
 }
 
 static void a_pinned_bit_can_not_be_cleared_and_others_can(void **state)
@@ -446,6 +452,85 @@ static void random_writes_give_what_a_bit_by_bit_model_gives(void **state)
 	}
 }
 
+static void an_idt_without_a_gate_resets_the_machine(void **state)
+{
+	u64 idt = body_get(0, VBH_REG_IDTR_BASE), gdt = body_get(0, VBH_REG_GDTR_BASE);
+	u64 before;
+
+	(void)state;
+	body_ring(3);
+	assert_int_equal(pin(VBH_PIN_DTR, VBH_DTR_IDTR, ~0ull, VBH_RULE_DENY), 0);
+	assert_int_equal(pin(VBH_PIN_DTR, VBH_DTR_GDTR, ~0ull, VBH_RULE_DENY), 0);
+	before = events();
+	assert_int_equal(load_limit(0, VBH_DTR_IDTR, 0, 0), VBH_RESET);
+	assert_int_equal(load_limit(0, VBH_DTR_IDTR, 0x5000, 2), VBH_RESET);
+	assert_int_equal(events(), before);
+	/* One of real mode's gates has room in 4 bytes, and it opens no way to another table. */
+	assert_int_equal(load_limit(0, VBH_DTR_IDTR, 0, 3), VBH_FAULT);
+	assert_int_equal(load_limit(0, VBH_DTR_IDTR, 0x5000, 0xfff), VBH_FAULT);
+	assert_int_equal(load_limit(0, VBH_DTR_IDTR, idt, 0), VBH_ALLOW);
+	assert_int_equal(load_limit(0, VBH_DTR_GDTR, gdt + 8, 0), VBH_FAULT);
+	/* The trampoline loads one on each CPU that comes up. */
+	core_cpu_reset(cpu(0));
+	body_set(0, VBH_REG_IDTR_BASE, 0x7000);
+	assert_int_equal(load_limit(0, VBH_DTR_IDTR, 0, 0), VBH_ALLOW);
+}
+
+/* What machine_real_restart() does, step by step, with whatever is pinned. */
+static void ring_0_on_its_way_to_real_mode_resets_the_machine(void **state)
+{
+	u64 cr0 = body_get(0, VBH_REG_CR0), before;
+
+	(void)state;
+	body_ring(3);
+	assert_int_equal(pin(VBH_PIN_DTR, VBH_DTR_GDTR, ~0ull, VBH_RULE_DENY), 0);
+	assert_int_equal(pin(VBH_PIN_CR0, 0, PG, VBH_RULE_DENY), 0);
+	assert_int_equal(pin(VBH_PIN_EFER, 0, MSR_EFER_NXE, VBH_RULE_DENY), 0);
+	body_set(0, VBH_REG_CS_MODE, 4);
+	before = events();
+	assert_int_equal(load(0, VBH_DTR_GDTR, 0x9000), VBH_RESET);
+	assert_one_event(before, VBH_KIND_DTR, VBH_ACTION_DENIED);
+	assert_int_equal(write_cr(0, 0, cr0 & ~PG), VBH_RESET);
+	body_set(0, VBH_REG_CR0, cr0 & ~PG);
+	body_set(0, VBH_REG_EFER, 0x801);
+	assert_int_equal(core_msr_write(cpu(0), MSR_EFER, 0x801, 0), VBH_RESET);
+	assert_int_equal(body->panics, 0);
+}
+
+static void nobody_else_who_is_denied_resets_it(void **state)
+{
+	u64 cr0 = body_get(0, VBH_REG_CR0);
+
+	(void)state;
+	assert_int_equal(pin(VBH_PIN_CR0, 0, WP, VBH_RULE_DENY), 0);
+	assert_int_equal(write_cr(0, 0, cr0 & ~WP), VBH_FAULT);
+	body_set(0, VBH_REG_CS_MODE, 4);
+	body_set(0, VBH_REG_CPL, 3);
+	assert_int_equal(write_cr(0, 0, cr0 & ~WP), VBH_FAULT);
+	body_set(0, VBH_REG_CPL, 0);
+	/* A kernel of 32 bits has paging there, and handlers. */
+	body_set(0, VBH_REG_EFER, 0);
+	assert_int_equal(write_cr(0, 0, cr0 & ~WP), VBH_FAULT);
+	body_set(0, VBH_REG_EFER, 0xd01);
+	assert_int_equal(write_cr(0, 0, cr0 & ~WP), VBH_RESET);
+	core_cpu_reset(cpu(0));
+	assert_int_equal(write_cr(0, 0, cr0 & ~WP), VBH_FAULT);
+}
+
+static void under_rule_panic_too_and_under_log_it_goes_its_way(void **state)
+{
+	u64 cr0 = body_get(0, VBH_REG_CR0);
+
+	(void)state;
+	assert_int_equal(pin(VBH_PIN_CR0, 0, WP, VBH_RULE_LOG), 0);
+	body_set(0, VBH_REG_CS_MODE, 4);
+	assert_int_equal(write_cr(0, 0, cr0 & ~WP), VBH_ALLOW);
+	body_set(0, VBH_REG_CR0, cr0);
+	assert_int_equal(pin(VBH_PIN_CR0, 0, PG, VBH_RULE_PANIC), 0);
+	assert_int_equal(write_cr(0, 0, cr0 & ~PG), VBH_RESET);
+	assert_int_equal(body->panics, 0);
+}
+
 #define T(name)	cmocka_unit_test_setup_teardown(name, body_setup, body_teardown)
 
 int main(void)
@@ -473,6 +558,10 @@ int main(void)
 		T(a_pin_made_while_a_cpu_comes_up_binds_it_too),
 		T(init_does_not_loosen_an_msr),
 		T(random_writes_give_what_a_bit_by_bit_model_gives),
+		T(an_idt_without_a_gate_resets_the_machine),
+		T(ring_0_on_its_way_to_real_mode_resets_the_machine),
+		T(nobody_else_who_is_denied_resets_it),
+		T(under_rule_panic_too_and_under_log_it_goes_its_way),
 	};
 
 	return cmocka_run_group_tests_name("pin", tests, NULL, NULL);

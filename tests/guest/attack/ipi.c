@@ -2,12 +2,14 @@
 /*
  * INIT and SIPI to a running CPU, which would leave guest mode and begin anew
  * wherever the sender says. Without VBH the CPU that is hit is lost, so these
- * come last there, each form on a CPU of its own as far as there are any.
+ * come last there, each form on a CPU of its own as far as there are any. And
+ * both to a CPU that Linux does not run, which would begin there outside of it.
  */
 #include <asm/apic.h>
 #include <asm/apicdef.h>
 #include <asm/fixmap.h>
 #include <asm/kvm_para.h>
+#include <linux/acpi.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/irqflags.h>
@@ -157,6 +159,72 @@ static void attack_ipi(struct attempt *t)
 	}
 }
 
+/* Of a CPU that is offline, or that firmware names and Linux leaves out (nr_cpus=); or -1. */
+static int waiting_cpu(bool known)
+{
+	const struct acpi_madt_local_apic *entry;
+	struct acpi_table_header *madt;
+	int cpu, id = -1;
+	void *at;
+
+	if (known) {
+		for_each_cpu_andnot(cpu, cpu_present_mask, cpu_online_mask)
+			return per_cpu(x86_cpu_to_apicid, cpu);
+		return -1;
+	}
+	if (ACPI_FAILURE(acpi_get_table(ACPI_SIG_MADT, 0, &madt)))
+		return -1;
+	for (at = (void *)madt + sizeof(struct acpi_table_madt);
+	     id < 0 && at < (void *)madt + madt->length; at += entry->header.length) {
+		entry = at;
+		if (entry->header.type != ACPI_MADT_TYPE_LOCAL_APIC ||
+		    !(entry->lapic_flags & ACPI_MADT_ENABLED))
+			continue;
+		id = entry->id;
+		for_each_present_cpu(cpu)
+			if (per_cpu(x86_cpu_to_apicid, cpu) == entry->id)
+				id = -1;
+	}
+	acpi_put_table(madt);
+	return id;
+}
+
+/* Where it is to start: below 1 MiB, which Linux leaves alone. */
+#define START_PAGE	0x10
+#define START_MARK	0x100
+#define MARK		0x1234
+
+static void attack_start(struct attempt *t)
+{
+	/* mov word cs:[START_MARK], MARK; hlt; jmp to the hlt */
+	static const u8 code[] = { 0x2e, 0xc7, 0x06, 0, 1, 0x34, 0x12, 0xf4, 0xeb, 0xfd };
+	void *page = __va(START_PAGE << PAGE_SHIFT);
+	bool known = t->attack->arg, x2apic = x2apic_enabled();
+	int id = waiting_cpu(known), vector;
+	u16 *mark = page + START_MARK;
+	unsigned long flags;
+
+	if (id < 0) {
+		attempt_unavailable(t, known ? "every CPU is online" : "Linux leaves no CPU out");
+		return;
+	}
+	memcpy(page, code, sizeof(code));
+	WRITE_ONCE(*mark, 0);
+	local_irq_save(flags);
+	vector = send(APIC_DM_INIT | APIC_INT_ASSERT, id, x2apic, &t->rip);
+	mdelay(20);
+	if (!vector)
+		vector = send(APIC_DM_STARTUP | START_PAGE, id, x2apic, &t->rip);
+	mdelay(20);
+	local_irq_restore(flags);
+
+	/* One that has parked may be sent an INIT, and then starts where the kernel does. */
+	t->ops = known ? 1 : 2;
+	attempt_expect(t, VBH_KIND_INIT, id);
+	attempt_judge(t, vector, READ_ONCE(*mark) == MARK);
+	snprintf(t->note, sizeof(t->note), "APIC ID %d", id);
+}
+
 #define MODE_INIT	(APIC_DM_INIT | APIC_INT_ASSERT)
 #define MODE_SIPI	(APIC_DM_STARTUP | APIC_INT_ASSERT | 0x10)
 
@@ -173,5 +241,9 @@ const struct attack ipi_attacks[] = {
 	  A_IGNORED | A_LAST | A_NO_LOG, IPI(ALL_BUT_SELF, MODE_INIT) },
 	{ "init-kvm", "can have KVM send INIT to a CPU", attack_ipi, A_IGNORED | A_LAST | A_NO_LOG,
 	  IPI(KVM_CALL, MODE_INIT) },
+	{ "start-offline", "can start a CPU that is offline in code of his own", attack_start,
+	  A_IGNORED | A_MANY | A_NO_LOG, true },
+	{ "start-left-out", "can start a CPU that Linux leaves out in code of his own",
+	  attack_start, A_IGNORED | A_MANY | A_NO_LOG, false },
 	{ }
 };

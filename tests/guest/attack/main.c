@@ -8,6 +8,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <asm/processor.h>
+#include <linux/cpu.h>
 #include <linux/debugfs.h>
 #include <linux/mutex.h>
 #include <linux/seq_file.h>
@@ -19,6 +20,10 @@
 static unsigned long kallsyms;
 module_param(kallsyms, ulong, 0);
 MODULE_PARM_DESC(kallsyms, "address of kallsyms_lookup_name");
+
+static bool nosmt;
+module_param(nosmt, bool, 0);
+MODULE_PARM_DESC(nosmt, "have the kernel take odd APIC IDs for siblings, as if booted with nosmt");
 
 static const struct attack *const tables[] = {
 	cr_attacks, msr_attacks, dtr_attacks, memory_attacks, hv_attacks,
@@ -204,12 +209,26 @@ static int list_show(struct seq_file *m, void *v)
 }
 DEFINE_SHOW_ATTRIBUTE(list);
 
+/* No emulator with SVM shows siblings. The kernel's own rules for them hold from here on. */
+static int pretend_nosmt(void)
+{
+	enum cpuhp_smt_control *control = (void *)attack_symbol("cpu_smt_control");
+
+	if (!control)
+		return -ENOENT;
+	smp_num_siblings = 2;
+	*control = CPU_SMT_DISABLED;
+	return 0;
+}
+
 static int __init attack_init(void)
 {
 	if (!kallsyms) {
 		pr_err("load with kallsyms=0x<kallsyms_lookup_name in /proc/kallsyms>\n");
 		return -EINVAL;
 	}
+	if (nosmt && pretend_nosmt())
+		return -ENOENT;
 	dir = debugfs_create_dir("vbh_attack", NULL);
 	debugfs_create_file("run", 0600, dir, NULL, &run_fops);
 	debugfs_create_file("list", 0400, dir, NULL, &list_fops);
