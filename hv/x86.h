@@ -91,10 +91,10 @@
 #define MSR_VMX_LAST		0x493
 #define MSR_X2APIC		0x800
 #define MSR_X2APIC_ICR		0x830
-#define MSR_HYPERV_FIRST	0x40000000
-#define MSR_HYPERV_LAST		0x400001ff
-#define MSR_KVM_FIRST		0x4b564d00
-#define MSR_KVM_LAST		0x4b564dff
+#define MSR_SYNTHETIC_FIRST	0x40000000	/* Hyper-V's, Xen's, KVM's */
+#define MSR_SYNTHETIC_LAST	0x4fffffff
+#define MSR_HYPERV_ICR		0x40000071
+#define MSR_HYPERV_VP_ASSIST	0x40000073
 #ifndef MSR_EFER
 #define MSR_EFER		0xc0000080
 #endif
