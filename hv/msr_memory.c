@@ -13,7 +13,7 @@
 
 #define HYPERV(n)		(0x40000000u + (n))
 #define KVM(n)			(0x4b564d00u + (n))
-#define ANY			(~0ull)		/* any bit: 0 is off, and all bits are the address's */
+#define ANY			(~0ull)		/* off is 0; all bits are the address's */
 #define CACHE_LINE		(~63ull)
 #define NONE(first, last)	{ first, last, 0, 0, 0 }
 #define HYPERV_NONE(first, last) NONE(HYPERV(first), HYPERV(last))
@@ -109,8 +109,8 @@ void msr_memory_facts(struct msr_memory_facts *facts)
 	facts->hyperv = r[0] == 0x31237648;	/* Hv#1 */
 	for (base = 0x40000000; base < 0x40010000; base += 0x100) {
 		cpuid(base, 0, r);
-		if (r[1] == 0x566e6558 && r[2] == 0x65584d4d && r[3] == 0x4d4d566e) { /* XenVMMXenVMM */
-			cpuid(base + 2, 0, r);
+		if (r[1] == 0x566e6558 && r[2] == 0x65584d4d && r[3] == 0x4d4d566e) {
+			cpuid(base + 2, 0, r);	/* XenVMMXenVMM */
 			facts->xen = r[1];
 			return;
 		}

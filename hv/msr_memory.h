@@ -10,7 +10,7 @@
 
 /* What CPUID says that the table needs. */
 struct msr_memory_facts {
-	u32 xen;		/* MSR by which Xen is told where to put its hypercall page; 0: no Xen */
+	u32 xen;		/* MSR that tells Xen where its hypercall page goes; 0: no Xen */
 	u32 feedback_pages;	/* of the hardware feedback table */
 	bool hyperv;
 };
