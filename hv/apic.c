@@ -161,21 +161,20 @@ static enum hv_act signal(struct hv_cpu *cpu, struct hv_cpu *target, u32 id, u64
 	return v == VBH_HALT ? HV_HALT : HV_ADVANCE;
 }
 
+bool apic_icr_starts(u64 icr)
+{
+	return ICR_MODE(icr) == MODE_INIT || ICR_MODE(icr) == MODE_SIPI;
+}
+
 /*
  * icr as x2APIC has it: the destination in the upper half. INIT and SIPI are
  * for one CPU, by its ID; Linux knows no other way, so a group is refused as
  * an unknown CPU is. A de-assert has no effect on any processor with a SIPI.
  */
-enum hv_act apic_icr(struct hv_cpu *cpu, u64 icr, bool x2apic)
+enum hv_act apic_icr(struct hv_cpu *cpu, u64 icr)
 {
 	u32 id = icr >> 32;
 
-	if (ICR_MODE(icr) != MODE_INIT && ICR_MODE(icr) != MODE_SIPI) {
-		if (x2apic)
-			return wrmsr_safe(MSR_X2APIC_ICR, icr) ? HV_ADVANCE : HV_GP;
-		*apic_reg(cpu, APIC_ICR) = icr;
-		return HV_ADVANCE;
-	}
 	if (ICR_MODE(icr) == MODE_INIT && (icr & ICR_LEVEL) && !(icr & ICR_ASSERT))
 		return HV_ADVANCE;
 	if (ICR_SHORTHAND(icr) == 1)
@@ -201,10 +200,10 @@ enum hv_act apic_store(struct hv_cpu *cpu, struct vm_exit *exit)
 	old = insn.op == INSN_MOV_STORE_REG || insn.op == INSN_MOV_STORE_IMM ? 0 : *reg;
 	if (insn_store_value(&cpu->vcpu, &insn, old, &new))
 		goto unknown;
-	if (offset == APIC_ICR) {
+	if (offset == APIC_ICR && apic_icr_starts(new)) {
 		u64 dest = (u64)(*apic_reg(cpu, APIC_ICR2) >> 24) << 32;
 
-		if (apic_icr(cpu, dest | (u32)new, false) == HV_HALT)
+		if (apic_icr(cpu, dest | (u32)new) == HV_HALT)
 			return HV_HALT;
 	} else {
 		*reg = new;

@@ -96,13 +96,47 @@ static void fault(struct hv_cpu *cpu, const struct vm_exit *exit, u8 vector)
 		inject(cpu, vector, vector != VECTOR_UD, vector == VECTOR_PF ? exit->error : 0);
 }
 
-/* The instruction has retired: its shadow ends, and TF traps after it. */
-static void retired(struct hv_cpu *cpu, u64 rflags)
+/*
+ * The guest's data breakpoints, as DR6 names them, that the store at RIP meets if it is
+ * carried out. Of a REP the first element counts.
+ */
+static u64 watched(struct hv_cpu *cpu, const struct vm_exit *exit)
+{
+	static const u8 lengths[] = { 1, 2, 8, 4 };
+	u64 dr7, gla, hits = 0, at[4];
+	struct insn insn;
+	u32 i, len;
+
+	if (exit->kind != VBH_EXIT_MEMORY || exit->access.want != VBH_W)
+		return 0;
+	dr7 = hv.vendor->dr7(cpu);
+	if (!(dr7 & DR7_ENABLED) || !hv_decode(cpu, &insn) || !insn.mem)
+		return 0;
+	at[0] = read_dr0();
+	at[1] = read_dr1();
+	at[2] = read_dr2();
+	at[3] = read_dr3();
+	gla = insn_linear(&cpu->vcpu, &insn);
+	for (i = 0; i < 4; i++) {
+		len = lengths[dr7 >> (18 + 4 * i) & 3];
+		at[i] &= ~(len - 1ull);
+		/* Writes are 1, writes and reads 3. */
+		if ((dr7 >> 2 * i & 3) && (dr7 >> (16 + 4 * i) & 1) &&
+		    gla < at[i] + len && at[i] < gla + insn.size)
+			hits |= BIT(i);
+	}
+	return hits;
+}
+
+/* The instruction has retired: its shadow ends; TF traps after it, and what it stored to. */
+static void retired(struct hv_cpu *cpu, u64 rflags, u64 dr6)
 {
 	hv.vendor->end_shadow(cpu);
 	/* With BTF set it traps after branches only, and none is emulated. */
 	if ((rflags & RFLAGS_TF) && !(host_msr(&cpu->vcpu, MSR_DEBUGCTL) & DEBUGCTL_BTF))
-		hv.vendor->pend_single_step(cpu);
+		dr6 |= DR6_BS;
+	if (dr6)
+		hv.vendor->pend_debug(cpu, dr6);
 }
 
 /*
@@ -129,7 +163,8 @@ static bool advance(struct hv_cpu *cpu, const struct vm_exit *exit, u64 rflags)
 	return true;
 }
 
-static void act(struct hv_cpu *cpu, const struct vm_exit *exit, enum hv_act what, u64 rflags)
+static void act(struct hv_cpu *cpu, const struct vm_exit *exit, enum hv_act what, u64 rflags,
+		u64 dr6)
 {
 	switch (what) {
 	case HV_RESUME:
@@ -138,12 +173,12 @@ static void act(struct hv_cpu *cpu, const struct vm_exit *exit, enum hv_act what
 		break;
 	case HV_ADVANCE:
 		if (advance(cpu, exit, rflags))
-			retired(cpu, rflags);
+			retired(cpu, rflags, 0);
 		else
 			fault(cpu, exit, VECTOR_GP);
 		break;
 	case HV_DONE:
-		retired(cpu, rflags);
+		retired(cpu, rflags, dr6);
 		break;
 	case HV_GP:
 		fault(cpu, exit, VECTOR_GP);
@@ -164,13 +199,14 @@ static void act(struct hv_cpu *cpu, const struct vm_exit *exit, enum hv_act what
 void hv_exit(struct hv_cpu *cpu)
 {
 	struct vm_exit exit = { 0 };
-	u64 rflags;
+	u64 rflags, dr6;
 
 	__atomic_store_n(&cpu->in_guest, 0, __ATOMIC_RELEASE);
 	cpu->injected = false;
 	hv.vendor->decode(cpu, &exit);
 	cpu->exits[exit.kind]++;
 	rflags = hv.vendor->get(cpu, VBH_REG_RFLAGS);
-	act(cpu, &exit, handlers[exit.kind](cpu, &exit), rflags);
+	dr6 = watched(cpu, &exit);
+	act(cpu, &exit, handlers[exit.kind](cpu, &exit), rflags, dr6);
 	hv_tail(cpu);
 }

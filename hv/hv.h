@@ -192,6 +192,7 @@ void hv_leave(struct hv_cpu *cpu) __noreturn;
 /* msr.c, cr.c, dt.c: handlers, the MSRs that always exit, the bits that CR4 has. */
 void cr_init(void);
 void msr_init(void);
+void msr_cpu_init(void);	/* on each CPU, before it is in guest mode */
 enum hv_act msr_read(struct hv_cpu *cpu, struct vm_exit *exit);
 enum hv_act msr_write(struct hv_cpu *cpu, struct vm_exit *exit);
 enum hv_act cr_write(struct hv_cpu *cpu, struct vm_exit *exit);
@@ -226,7 +227,9 @@ void apic_send_nmi(struct hv_cpu *cpu, u32 apic_id);
 /* Drop what interrupts this CPU's local APIC still holds, as INIT does. */
 void apic_drain(struct hv_cpu *cpu);
 enum hv_act apic_store(struct hv_cpu *cpu, struct vm_exit *exit);
-enum hv_act apic_icr(struct hv_cpu *cpu, u64 icr, bool x2apic);
+/* Does it send an INIT or a SIPI? Then this is what becomes of it. */
+bool apic_icr_starts(u64 icr);
+enum hv_act apic_icr(struct hv_cpu *cpu, u64 icr);
 
 /* smp.c: making other CPUs notice. */
 void smp_flush(void);

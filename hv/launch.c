@@ -228,6 +228,7 @@ __used __noreturn void hv_launch(u32 index)
 		hv_error(error, sizeof(error), late_error(ret));
 	} else {
 		vcpu_init(&cpu->vcpu, &hv.guest, index);
+		msr_cpu_init();
 		ret = hv.vendor->cpu_on(cpu, &st, error, sizeof(error));
 	}
 	if (ret)

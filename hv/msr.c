@@ -4,6 +4,9 @@
  * then the core's pins, then the processor, which may refuse.
  */
 #include "hv.h"
+#include "msr_memory.h"
+
+static struct msr_memory_facts memory_facts;
 
 struct msr_row {
 	u32 first, last;
@@ -114,9 +117,16 @@ static enum hv_act plain_write(struct hv_cpu *cpu, u32 msr, u64 value)
 	return wrmsr_safe(msr, value) ? HV_ADVANCE : HV_GP;
 }
 
+/* x2APIC's, or Hyper-V's, which is x2APIC's or the page's, as the APIC's mode is. */
 static enum hv_act icr_write(struct hv_cpu *cpu, u32 msr, u64 value)
 {
-	return apic_icr(cpu, value, true);
+	u64 icr = value;
+
+	if (!(rdmsr(MSR_APIC_BASE) & APIC_BASE_X2APIC))
+		icr = value >> 56 << 32 | (u32)value;
+	if (apic_icr_starts(icr))
+		return apic_icr(cpu, icr);
+	return wrmsr_safe(msr, value) ? HV_ADVANCE : HV_GP;
 }
 
 /* Where the second stage holds the types, it follows what the guest makes of the MTRRs. */
@@ -175,24 +185,24 @@ static bool is_protected(u64 gpa, u64 len)
 	return denied;
 }
 
-/*
- * Under another hypervisor: it writes at the address that its MSRs are given,
- * and knows nothing of our second stage. None of what it keeps there is longer
- * than 64 bytes but for whole pages.
- */
-static enum hv_act shared_page_write(struct hv_cpu *cpu, u32 msr, u64 value)
+/* Whoever stores there knows nothing of our second stage. */
+static enum hv_act memory_write(struct hv_cpu *cpu, u32 msr, u64 value)
 {
-	if (is_protected(value, 64))
-		return absent_write(cpu, msr, value);
-	return wrmsr_safe(msr, value) ? HV_ADVANCE : HV_GP;
-}
+	u64 gpa, len;
 
-/* The processor writes the table, of 16 pages at most, past the second stage (SDM 3, 15.6). */
-static enum hv_act feedback_write(struct hv_cpu *cpu, u32 msr, u64 value)
-{
-	if (is_protected(value & PAGE_MASK, 16 * PAGE_SIZE))
+	if (msr_memory(&memory_facts, msr, value, &gpa, &len) && is_protected(gpa, len))
 		return absent_write(cpu, msr, value);
 	return plain_write(cpu, msr, value);
+}
+
+/*
+ * In that page a guest can have Hyper-V, or who plays it, take our VMCS from memory of
+ * its choice (TLFS, enlightened VMCS): off for as long as we run. Linux does without,
+ * and with an EOI more for each interrupt.
+ */
+static enum hv_act vp_assist_write(struct hv_cpu *cpu, u32 msr, u64 value)
+{
+	return memory_facts.hyperv ? HV_ADVANCE : memory_write(cpu, msr, value);
 }
 
 /*
@@ -225,9 +235,10 @@ static enum hv_act trace_write(struct hv_cpu *cpu, u32 msr, u64 value)
 }
 
 static const struct msr_row rows[] = {
-	{ MSR_KVM_OLD_FIRST, MSR_KVM_OLD_LAST, NULL, shared_page_write, false },
-	{ MSR_HYPERV_FIRST, MSR_HYPERV_LAST, NULL, shared_page_write, false },
-	{ MSR_KVM_FIRST, MSR_KVM_LAST, NULL, shared_page_write, false },
+	{ MSR_KVM_OLD_FIRST, MSR_KVM_OLD_LAST, NULL, memory_write, false },
+	{ MSR_HYPERV_ICR, MSR_HYPERV_ICR, NULL, icr_write, true },
+	{ MSR_HYPERV_VP_ASSIST, MSR_HYPERV_VP_ASSIST, NULL, vp_assist_write, false },
+	{ MSR_SYNTHETIC_FIRST, MSR_SYNTHETIC_LAST, NULL, memory_write, false },
 	{ MSR_APIC_BASE, MSR_APIC_BASE, NULL, apic_base_write, false },
 	{ MSR_TSC, MSR_TSC, NULL, tsc_write, false },
 	{ MSR_TSC_ADJUST, MSR_TSC_ADJUST, NULL, tsc_write, false },
@@ -238,7 +249,7 @@ static const struct msr_row rows[] = {
 	{ MSR_DS_AREA, MSR_DS_AREA, NULL, ds_area_write, false },
 	{ MSR_RTIT_CTL, MSR_RTIT_CTL, NULL, trace_write, false },
 	{ MSR_X2APIC_ICR, MSR_X2APIC_ICR, NULL, icr_write, true },
-	{ MSR_HW_FEEDBACK_PTR, MSR_HW_FEEDBACK_PTR, NULL, feedback_write, false },
+	{ MSR_HW_FEEDBACK_PTR, MSR_HW_FEEDBACK_PTR, NULL, memory_write, false },
 	{ MSR_EFER, MSR_EFER, efer_read, efer_write, false },
 	{ MSR_TSC_RATIO, MSR_TSC_RATIO, absent_read, absent_write, false },
 	{ MSR_AMD_PATCH_LOADER, MSR_AMD_PATCH_LOADER, NULL, microcode_write, false },
@@ -266,12 +277,19 @@ static const struct msr_row *find(u32 msr)
 /* Which of the rows a vendor needs is its own bitmap's business; these are everybody's. */
 void msr_init(void)
 {
+	msr_memory_facts(&memory_facts);
 	hv.vendor->intercept_msr_write(MSR_TSC);
 	hv.vendor->intercept_msr_write(MSR_TSC_ADJUST);
 	hv.vendor->intercept_msr_write(MSR_KVM_OLD_FIRST);
 	hv.vendor->intercept_msr_write(MSR_KVM_OLD_LAST);
 	if (hv.trap_icr)
 		hv.vendor->intercept_msr_write(MSR_X2APIC_ICR);
+}
+
+void msr_cpu_init(void)
+{
+	if (memory_facts.hyperv)
+		wrmsr_safe(MSR_HYPERV_VP_ASSIST, 0);
 }
 
 enum hv_act msr_read(struct hv_cpu *cpu, struct vm_exit *exit)

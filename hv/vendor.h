@@ -124,8 +124,9 @@ struct hv_vendor {
 
 	/* Instruction emulated: the shadow of STI and MOV SS ends. RIP is moved by set(). */
 	void (*end_shadow)(struct hv_cpu *cpu);
-	/* Leave a single-step trap pending, as if the instruction had retired with TF set. */
-	void (*pend_single_step)(struct hv_cpu *cpu);
+	/* Leave a trap pending, as if the instruction had just retired: DR6's BS, B0 to B3. */
+	void (*pend_debug)(struct hv_cpu *cpu, u64 dr6);
+	u64 (*dr7)(struct hv_cpu *cpu);		/* the guest's; DR0 to DR3 stay in the processor */
 
 	void (*inject)(struct hv_cpu *cpu, const struct hv_event *ev);
 	/* Can an NMI be injected at the next entry? If not, ask for an exit when it can. */

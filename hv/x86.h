@@ -57,6 +57,7 @@
 #define DR6_HITS		0xfull
 #define DR6_BS			BIT(14)
 #define DR7_INIT		0x400ull
+#define DR7_ENABLED		0xffull		/* two bits each */
 
 #define MSR_TSC			0x10
 #define MSR_KVM_OLD_FIRST	0x11		/* wall clock, system time */
@@ -91,10 +92,10 @@
 #define MSR_VMX_LAST		0x493
 #define MSR_X2APIC		0x800
 #define MSR_X2APIC_ICR		0x830
-#define MSR_HYPERV_FIRST	0x40000000
-#define MSR_HYPERV_LAST		0x400001ff
-#define MSR_KVM_FIRST		0x4b564d00
-#define MSR_KVM_LAST		0x4b564dff
+#define MSR_SYNTHETIC_FIRST	0x40000000	/* Hyper-V's, Xen's, KVM's */
+#define MSR_SYNTHETIC_LAST	0x4fffffff
+#define MSR_HYPERV_ICR		0x40000071
+#define MSR_HYPERV_VP_ASSIST	0x40000073
 #ifndef MSR_EFER
 #define MSR_EFER		0xc0000080
 #endif
@@ -224,6 +225,10 @@ READ_REG(read_cr0, "mov %%cr0")
 READ_REG(read_cr2, "mov %%cr2")
 READ_REG(read_cr3, "mov %%cr3")
 READ_REG(read_cr4, "mov %%cr4")
+READ_REG(read_dr0, "mov %%dr0")
+READ_REG(read_dr1, "mov %%dr1")
+READ_REG(read_dr2, "mov %%dr2")
+READ_REG(read_dr3, "mov %%dr3")
 READ_REG(read_dr7, "mov %%dr7")
 READ_REG(read_rsp, "mov %%rsp")
 WRITE_REG(write_cr0, "cr0")

@@ -163,12 +163,17 @@ void svm_end_shadow(struct hv_cpu *cpu)
 }
 
 /* VMCB has no pending debug exceptions: the trap is injected. */
-void svm_pend_single_step(struct hv_cpu *cpu)
+void svm_pend_debug(struct hv_cpu *cpu, u64 dr6)
 {
 	struct hv_event ev = { .type = HV_EVENT_EXCEPTION, .vector = VECTOR_DB };
 
-	vmcb(cpu)->dr6 |= DR6_BS;
+	vmcb(cpu)->dr6 |= dr6;
 	hv_inject(cpu, &ev);
+}
+
+u64 svm_dr7(struct hv_cpu *cpu)
+{
+	return vmcb(cpu)->dr7;
 }
 
 void svm_flush(struct hv_cpu *cpu)

@@ -118,7 +118,15 @@ void vmx_end_shadow(struct hv_cpu *cpu)
 		vmwrite(VMCS_GUEST_SHADOW, shadow & ~SHADOW_INSN);
 }
 
-void vmx_pend_single_step(struct hv_cpu *cpu)
+/* The field has its bits where DR6 has them. */
+void vmx_pend_debug(struct hv_cpu *cpu, u64 dr6)
 {
-	vmwrite(VMCS_GUEST_PENDING_DB, vmread(VMCS_GUEST_PENDING_DB) | PENDING_DB_BS);
+	if (dr6 & DR6_HITS)
+		dr6 |= PENDING_DB_ENABLED;
+	vmwrite(VMCS_GUEST_PENDING_DB, vmread(VMCS_GUEST_PENDING_DB) | dr6);
+}
+
+u64 vmx_dr7(struct hv_cpu *cpu)
+{
+	return vmread(VMCS_GUEST_DR7);
 }

@@ -224,6 +224,7 @@ enum vmcs_field {
 #define ACTIVITY_ACTIVE			0
 #define ACTIVITY_WAIT_FOR_SIPI		3
 #define PENDING_DB_BS			BIT(14)
+#define PENDING_DB_ENABLED		BIT(12)		/* of a breakpoint that is enabled */
 
 #define AR_UNUSABLE			BIT(16)
 

@@ -90,7 +90,8 @@ void vmx_start(struct hv_cpu *cpu, u8 page);
 
 /* event.c */
 void vmx_end_shadow(struct hv_cpu *cpu);
-void vmx_pend_single_step(struct hv_cpu *cpu);
+void vmx_pend_debug(struct hv_cpu *cpu, u64 dr6);
+u64 vmx_dr7(struct hv_cpu *cpu);
 void vmx_inject(struct hv_cpu *cpu, const struct hv_event *ev);
 bool vmx_nmi_ready(struct hv_cpu *cpu);
 void vmx_nmi_window(struct hv_cpu *cpu);

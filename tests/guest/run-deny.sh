@@ -35,6 +35,8 @@ claim "it says that it runs" vbhctl status
 refuted "it can't be started a second time" start_vbh
 tap attack honest -c 0
 tap attack honest -c 1
+# Never after the seal, so by name.
+tap attack honest -c 0 honest-exit-kprobe
 claim "honest work on both CPUs is no violation" [ "$(violations)" = 0 ]
 
 tap attack deny -c 0

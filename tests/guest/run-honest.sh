@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Ordinary work before VBH starts and after, in the same boot: the same results,
-# and no violation. The command line says how much of it (vbh.scale=N), and that
+# and no violation; and a part of it once more after the seal. The command line says how much of it (vbh.scale=N), and that
 # on this machine some of it fails anyway (vbh.same): then nothing more may fail
 # after VBH's start than before.
 
@@ -52,5 +52,7 @@ work()
 work before
 claim "VBH starts under the running kernel" start_vbh
 work after
+claim "VBH is sealed" vbhctl seal
+work sealed
 claim "and no violation was recorded" [ "$(violations)" = 0 ]
 exit $((failures > 0))

@@ -39,7 +39,7 @@ enum outcome {
 #define A_MANUAL	(1u << 11)	/* the manual says that it faults; only tried under VBH */
 #define A_UNTIL_SEAL	(1u << 12)	/* works without VBH; only the seal forbids it */
 
-#define A_LISTED	(1u << 13)	/* needs modules, and a policy that lists them: by name only */
+#define A_LISTED	(1u << 13)	/* needs modules, and a policy that lists them, or no seal: by name only */
 
 struct attempt;
 
@@ -69,6 +69,7 @@ extern const struct attack cr_attacks[], msr_attacks[], dtr_attacks[];
 extern const struct attack memory_attacks[], hv_attacks[], virt_attacks[];
 extern const struct attack hypercall_attacks[], sealed_attacks[], ipi_attacks[];
 extern const struct attack patch_attacks[], table_attacks[], module_attacks[];
+extern const struct attack exit_attacks[];
 
 /* The kernel's address of a symbol that is not exported, or 0. */
 unsigned long attack_symbol(const char *name);

@@ -22,8 +22,9 @@
 
 #define ANSWER_MS	2000
 #define X2APIC_ICR	0x830u
+#define HYPERV_ICR	0x40000071u
 
-enum form { PHYSICAL, LOGICAL, ALL_BUT_SELF, KVM_CALL };
+enum form { PHYSICAL, LOGICAL, ALL_BUT_SELF, KVM_CALL, HYPERV };
 
 #define IPI(form, mode)	((form) | (mode) << 8)
 #define IPI_FORM(arg)	((arg) & 0xff)
@@ -120,6 +121,10 @@ static void attack_ipi(struct attempt *t)
 		attempt_unavailable(t, "there is no KVM below");
 		return;
 	}
+	if (form == HYPERV && (attack_body() != VBH_BODY_BARE_METAL || x2apic_enabled())) {
+		attempt_unavailable(t, "KVM answers for it itself, or its form is x2APIC's");
+		return;
+	}
 	if (cpu < 0 || (form != KVM_CALL && x2apic != x2apic_enabled())) {
 		attempt_unavailable(t, cpu < 0 ? "there is no other CPU" :
 				    "the APIC is in the other mode");
@@ -144,12 +149,18 @@ static void attack_ipi(struct attempt *t)
 	local_irq_save(flags);
 	if (form == KVM_CALL)
 		vector = send_by_kvm(icr, dest, &t->rip);
+	else if (form == HYPERV)
+		vector = try_wrmsr(HYPERV_ICR, (u64)dest << 56 | icr, &t->rip);
 	else
 		vector = send(icr, dest, x2apic, &t->rip);
 	local_irq_restore(flags);
 
+	if (form == HYPERV && vector) {
+		attempt_unavailable(t, "there is no Hyper-V, and INIT is left to its receiver");
+		return;
+	}
 	/* Only a destination that is one CPU's number is looked up. */
-	attempt_expect(t, VBH_KIND_INIT, form == PHYSICAL ? dest : ~0u);
+	attempt_expect(t, VBH_KIND_INIT, form == PHYSICAL || form == HYPERV ? dest : ~0u);
 	attempt_judge(t, vector, !answers(cpu));
 	if (form == LOGICAL && !ldr && t->outcome != WORKED)
 		smp_call_function_single(cpu, set_ldr, NULL, 1);
@@ -239,6 +250,8 @@ const struct attack ipi_attacks[] = {
 	  A_IGNORED | A_LAST | A_NO_LOG, IPI(LOGICAL, MODE_INIT) },
 	{ "init-all-but-self", "can send INIT to all other CPUs", attack_ipi,
 	  A_IGNORED | A_LAST | A_NO_LOG, IPI(ALL_BUT_SELF, MODE_INIT) },
+	{ "init-hyperv", "can send INIT by Hyper-V's register", attack_ipi,
+	  A_IGNORED | A_NEEDS_VBH, IPI(HYPERV, MODE_INIT) },
 	{ "init-kvm", "can have KVM send INIT to a CPU", attack_ipi, A_IGNORED | A_LAST | A_NO_LOG,
 	  IPI(KVM_CALL, MODE_INIT) },
 	{ "start-offline", "can start a CPU that is offline in code of his own", attack_start,

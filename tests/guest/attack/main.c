@@ -29,6 +29,7 @@ static const struct attack *const tables[] = {
 	cr_attacks, msr_attacks, dtr_attacks, memory_attacks, hv_attacks,
 	virt_attacks, hypercall_attacks, sealed_attacks, ipi_attacks,
 	patch_attacks, table_attacks, module_attacks,
+	exit_attacks,
 };
 
 static DEFINE_MUTEX(run_mutex);		/* one attempt at a time; guards last */

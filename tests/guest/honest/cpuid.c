@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* CPUID as programs meet it: always the same answer, whatever prefixes it wears. */
 #define _GNU_SOURCE
+#include <asm/prctl.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include "probe.h"
 
 static int stable(int scale)
@@ -53,6 +57,26 @@ static int apic_numbers(int scale)
 	return PASS;
 }
 
+/* Where the kernel can have CPUID fault, the fault comes before any exit of it. */
+static int faulting(int scale)
+{
+	static const u8 code[] = { 0x0f, 0xa2 };
+	struct probe p;
+	int i;
+
+	for (i = 0; i < 10 * scale; i++) {
+		if (syscall(SYS_arch_prctl, ARCH_SET_CPUID, 0))
+			return skip("this processor has no CPUID faulting");
+		probe_run(&p, code, sizeof(code), NULL);
+		syscall(SYS_arch_prctl, ARCH_SET_CPUID, 1);
+		CHECK(!p.finished && p.trap[0].sig == SIGSEGV && p.trap[0].rip == p.base,
+		      "it did not fault");
+		probe_run(&p, code, sizeof(code), NULL);
+		CHECK(p.finished, "it faults where it may be executed again");
+	}
+	return PASS;
+}
+
 #define P(s)	s, sizeof(s) - 1
 
 static int prefixes(int scale)
@@ -86,6 +110,7 @@ const struct test cpuid_tests[] = {
 	{ "cpuid-stable", "CPUID gives the same answer each time", stable },
 	{ "cpuid-cpus", "CPUID is the same on both CPUs", same_everywhere },
 	{ "cpuid-apic", "CPUID tells the CPUs apart", apic_numbers },
+	{ "cpuid-fault", "CPUID faults for a program that has asked for it", faulting },
 	{ "cpuid-prefix", "CPUID works and has its length with any prefixes", prefixes },
 	{ }
 };

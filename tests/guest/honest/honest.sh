@@ -3,9 +3,11 @@
 #
 # Honest work in the rig's guest, as TAP: what honest's tests do in user mode,
 # and what needs a shell: modules, CPU hotplug, the kernel's patching of itself,
-# NMIs. "honest.sh before", then start VBH, then "honest.sh after" does the same
-# again, and then wants the same results, the same recording of CPUID and of
-# faults, and no violation. SCALE (1) times the work.
+# NMIs, what administrators look into a machine with. "honest.sh before", then
+# start VBH, then "honest.sh after" does the same again, and then wants the same
+# results, the same recording of CPUID and of faults, and no violation; after the
+# seal "honest.sh sealed" wants that of the administrators' part. SCALE (1) times
+# the work.
 #
 # Everything left behind between the two is in $STATE.
 
@@ -193,6 +195,67 @@ do_interrupts()
 	done
 }
 
+# Every pr_debug() of the kernel and its modules has a static key.
+do_dynamic_debug()
+{
+	local control=/sys/kernel/debug/dynamic_debug/control was now bad=0
+	was=$(grep -c '=p' $control)
+	echo 'file * +p' > $control || return 1
+	now=$(grep -c '=p' $control)
+	[ "$now" -gt 1000 ] || { echo "only $now are on"; bad=1; }
+	echo 'file * -p' > $control || return 1
+	now=$(grep -c '=p' $control)
+	[ "$now" -le "$was" ] || { echo "$now stay on"; bad=1; }
+	return $bad
+}
+
+# It takes all CPUs but one away, and steps over each access: here to the BIOS.
+do_mmiotrace()
+{
+	local bios="if=/dev/mem bs=4096 skip=240 count=1 status=none" n online bad=0
+	online=$(cat /sys/devices/system/cpu/online)
+	dd $bios of="$state/bios.plain" || return 1
+	echo mmiotrace > $tracing/current_tracer || return 1
+	[ "$(cat /sys/devices/system/cpu/online)" = 0 ] || { echo "CPUs stay online"; bad=1; }
+	dd $bios of="$state/bios.traced" || bad=1
+	n=$(grep -c '^R ' $tracing/trace)
+	echo nop > $tracing/current_tracer || return 1
+	[ "$n" -ge 500 ] || { echo "$n reads were traced, not 512"; bad=1; }
+	cmp "$state/bios.plain" "$state/bios.traced" || bad=1
+	[ "$(cat /sys/devices/system/cpu/online)" = "$online" ] ||
+		{ echo "CPUs are not back"; bad=1; }
+	return $bad
+}
+
+# Programs that look at the machine itself say what they said before.
+do_tools()
+{
+	local bad=0
+	dmidecode > "$state/dmi.$when" && dmidecode --no-sysfs >> "$state/dmi.$when" || bad=1
+	modprobe msr && modprobe cpuid || bad=1
+	turbostat -q -n 1 -i 0.2 > "$state/turbostat" 2>&1 || { cat "$state/turbostat"; bad=1; }
+	[ $when = before ] || cmp "$state/dmi.before" "$state/dmi.$when" || bad=1
+	return $bad
+}
+
+# All at once: what touches the processor's state and odd ways into the kernel. Not
+# opcode, far-branch and prefetch: with these QEMU itself goes wrong.
+stressors="bad-altstack context enosys fp-error ioport kcmp membarrier pkey ptrace rdrand
+	regs rseq seccomp sigfpe sigsegv sigtrap sysbadaddr tsc usersyscall vdso vm-segv
+	x86cpuid x86syscall"
+
+do_stress()
+{
+	local s args=
+	for s in $stressors; do
+		args="$args --$s 1"
+	done
+	# shellcheck disable=SC2086
+	stress-ng $args -t $((3 * scale)) --verify > "$state/stress" 2>&1 && return
+	grep -v 'info:' "$state/stress" | tail -n 5
+	return 1
+}
+
 # What gdb says of a program, less numbers of processes and when a thread was seen to end.
 do_gdb()
 {
@@ -214,6 +277,16 @@ do_dmesg()
 	! dmesg | grep -E "$bad"
 }
 
+administration()
+{
+	step dynamic_debug "each pr_debug() is switched on, and off again"
+	step mmiotrace "mmiotrace traces, and gives the CPUs back"
+	! command -v stress-ng > /dev/null || {
+		step tools "dmidecode and turbostat see what they saw"
+		step stress "stress-ng finds nothing wrong with the processor"
+	}
+}
+
 work()
 {
 	"$honest" run --scale "$scale" | tee "$state/$when"
@@ -227,6 +300,7 @@ work()
 	step kprobe "kprobes and kretprobes record"
 	step backtrace "NMIs of a backtrace reach both CPUs"
 	step interrupts "interrupts are counted, and none is spurious"
+	administration
 	[ ! -e "$here/debuggee" ] ||
 		step gdb "gdb breaks, watches, steps, calls and catches"
 	step dmesg "the kernel has nothing to complain about"
@@ -280,8 +354,16 @@ after)
 		step same_gdb "gdb said the same before VBH ran"
 	step no_violations "VBH saw no violation in honest work"
 	;;
+sealed)
+	step static_keys "a static key is switched under load"
+	step hotplug "CPU 1 goes offline and comes back under load"
+	administration
+	step same_recording "CPUID, faults and single steps are what they were"
+	step dmesg "the kernel has nothing to complain about"
+	step no_violations "VBH saw no violation in honest work"
+	;;
 *)
-	echo "usage: honest.sh before|after" >&2
+	echo "usage: honest.sh before|after|sealed" >&2
 	exit 2
 	;;
 esac

@@ -144,10 +144,11 @@ static void counted(int rounds)
 		     : "+S"(rounds) : : "eax", "ebx", "ecx", "edx", "cc", "memory");
 }
 
-static int ptrace_steps(int scale)
+/* How many stops the request makes in it; or what fail() returned. */
+static int count_stops(int rounds, enum __ptrace_request request)
 {
-	int rounds = 25 * scale, status, n = 0;
 	struct user_regs_struct regs;
+	int status, n = 0;
 	pid_t pid = fork();
 
 	if (!pid) {
@@ -157,7 +158,7 @@ static int ptrace_steps(int scale)
 	}
 	CHECK(waitpid(pid, &status, 0) == pid && WIFSTOPPED(status), "the child did not stop");
 	for (;;) {
-		CHECK(!ptrace(PTRACE_SINGLESTEP, pid, 0, 0), "PTRACE_SINGLESTEP failed");
+		CHECK(!ptrace(request, pid, 0, 0), "the request %d failed", request);
 		CHECK(waitpid(pid, &status, 0) == pid && WIFSTOPPED(status) &&
 		      WSTOPSIG(status) == SIGTRAP, "step %d gave status %#x", n, status);
 		ptrace(PTRACE_GETREGS, pid, 0, &regs);
@@ -166,7 +167,30 @@ static int ptrace_steps(int scale)
 		CHECK(n++ <= 4 * rounds, "more than %d steps", 4 * rounds);
 	}
 	ptrace(PTRACE_KILL, pid, 0, 0);
-	CHECK(n + 1 == 4 * rounds, "%d steps, not %d", n + 1, 4 * rounds);
+	waitpid(pid, &status, 0);
+	return n + 1;
+}
+
+static int ptrace_steps(int scale)
+{
+	int rounds = 25 * scale, n = count_stops(rounds, PTRACE_SINGLESTEP);
+
+	if (n < 0)
+		return n;
+	CHECK(n == 4 * rounds, "%d steps, not %d", n, 4 * rounds);
+	return PASS;
+}
+
+/* A processor without BTF stops after each instruction. */
+static int ptrace_blocks(int scale)
+{
+	int rounds = 25 * scale, n = count_stops(rounds, PTRACE_SINGLEBLOCK);
+
+	if (n < 0)
+		return n;
+	if (n == 4 * rounds)
+		return skip("this processor does not step by branches");
+	CHECK(n == rounds || n == rounds + 1, "%d steps, not %d", n, rounds);
 	return PASS;
 }
 
@@ -174,6 +198,8 @@ const struct test step_tests[] = {
 	{ "step-self", "with TF set a trap comes after every instruction, CPUID too", self_step },
 	{ "step-mov-ss", "a trap that a load of SS holds off comes after the CPUID behind it",
 	  step_mov_ss },
+	{ "step-blocks", "a debugger that steps from branch to branch does not stop at CPUID",
+	  ptrace_blocks },
 	{ "step-ptrace", "a debugger counts each step of a loop with CPUID in it", ptrace_steps },
 	{ }
 };

@@ -242,7 +242,8 @@ static void report(const struct attack *a, const struct attempt *t, const char *
 static bool fits(const struct attack *a)
 {
 	if (mode == HONEST || a->flags & A_HONEST)
-		return mode == HONEST && a->flags & A_HONEST && (last_too || !(a->flags & A_LAST));
+		return mode == HONEST && a->flags & A_HONEST && !(a->flags & A_LISTED) &&
+		       (last_too || !(a->flags & A_LAST));
 	if (a->flags & A_LISTED || (a->flags & A_SEALED && mode != SEALED))
 		return false;
 	if (a->flags & A_UNTIL_SEAL && mode != SEALED && mode != PLAIN)
