@@ -150,6 +150,8 @@ int region_batch_end(struct region_batch *batch, int err);
 
 /* sites.c: what the kernel may patch in its own text. Locked. */
 
+/* Before text is protected: LOCK prefixes, if another CPU may come. */
+void sites_keep_locks(void);
 /*
  * The policy for all that follows. Without protected kernel text there are no
  * sites, and nothing below does anything.
