@@ -7,6 +7,7 @@
 
 . /rig/lib.sh
 . /rig/work.sh
+flip=/sys/kernel/debug/vbh_attack/flip
 
 # What the kernel has to say of its processor as it boots is no matter here.
 dmesg -c > /dev/null
@@ -27,9 +28,31 @@ switches()
 	switch $schedstats && switch $tracing/events/sched/enable || return 1
 	[ -e $file ] || return 0
 	before=$(sed 's/.*(\(.*\)).*/\1/' $file)
-	for model in $1 "$before"; do
+	for model in full "$before"; do
 		echo "$model" > $file && grep -q "($model)" $file || return 1
 	done
+}
+
+# Of one function, for all that have some.
+locks()
+{
+	local state="lock prefix"
+	[ "$(cat /sys/devices/system/cpu/possible)" != 0 ] || state="no lock prefix"
+	vbhctl smc sites refcount_dec_and_mutex_lock | tee /tmp/sites | grep -q "  $state$"
+}
+
+# Where the kernel's indirect branches go for ITS: a page, as an offset from _text.
+thunks()
+{
+	local text function at
+	text=$(sed -n 's/^ffffffff\([0-9a-f]*\) . _text$/\1/p' /proc/kallsyms)
+	for function in vfs_read vfs_write do_sched_yield notify_change vfs_fsync_range; do
+		at=$(vbhctl smc sites $function |
+			sed -n 's/.* retpoline .* 0xffffffff\([c-f][0-9a-f]\{7\}\)$/\1/p' |
+			head -n 1)
+		[ -z "$at" ] || break
+	done
+	[ -z "$at" ] || echo _text+$(((0x$at & ~0xfff) - 0x$text))
 }
 
 of()
@@ -48,23 +71,34 @@ for module in nf_conntrack dummy kvm; do
 done
 modprobe kvm_amd 2> /dev/null || modprobe kvm_intel 2> /dev/null
 claim "memory has what smc diff expects" clean
-claim "static calls and keys are switched" switches "full none voluntary"
+# The first of two CPUs did without LOCK prefixes.
+for cpu in /sys/devices/system/cpu/cpu*/online; do
+	[ "$(cat $cpu 2> /dev/null)" != 0 ] || claim "another CPU comes up" sh -c "echo 1 > $cpu"
+done
+claim "static calls and keys are switched" switches
 claim "and memory has what it expects then" clean
 modprobe -r kvm_amd kvm_intel kvm dummy nf_conntrack 2> /dev/null
-grep -q '^flags.* svm ' /proc/cpuinfo || exit $((failures > 0))
+grep '^flags' /proc/cpuinfo | grep -w svm | grep -qw npt || exit $((failures > 0))
 
+load_attacks
+page=$(thunks)
+[ -z "$page" ] || claim "a page of the kernel's thunks can be written without VBH" \
+	sh -c "echo $page > $flip && echo $page > $flip"
 sed 's/\(modules[[:space:]]*= \)"until-seal"/\1"listed"/' "$policy" > /tmp/listed.conf
 mkdir -p /var/lib
 claim "VBH starts, and agrees about each site" start_vbh /tmp/listed.conf
+claim "LOCK prefixes are there, if there may be another CPU" locks
 claim "it knows the kernel's patch sites" [ "$(field patch_sites)" -gt 10000 ]
 claim "a module loads before the seal" modprobe tun
 claim "VBH can be sealed" vbhctl seal
 for module in nf_conntrack dummy kvm; do
 	claim "the listed module $module loads" modprobe $module
 done
-claim "static calls and keys are switched under VBH" switches full
+claim "static calls and keys are switched under VBH" switches
 claim "a function is traced" tracer function 'vfs_*'
 claim "nothing of that was a violation" [ "$(violations)" = 0 ]
+[ -z "$page" ] || refuted "a page of the kernel's thunks can't be written" \
+	sh -c "echo $page > $flip"
 claim "memory has what smc diff expects after that" clean
 claim "and modules go" modprobe -r kvm
 claim "the kernel has nothing to say" no_oops
