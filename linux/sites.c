@@ -46,8 +46,9 @@ int sites_policy(const struct vbh_policy *policy, struct vbh_why *why)
 void sites_keep_locks(void)
 {
 	const bool *uniproc = (void *)facts_symbol("uniproc_patched");
-	void (*enable_smp)(void) = (void *)facts_symbol("alternatives_enable_smp");
+	void (*enable_smp)(void);
 
+	enable_smp = (void *)facts_symbol("alternatives_enable_smp");
 	cpus_read_lock();
 	if (uniproc && enable_smp && *uniproc && num_possible_cpus() > 1)
 		enable_smp();
