@@ -34,7 +34,7 @@ believe()
 # models NAME WHEN...: the lines that begin so.
 models()
 {
-	local name=$1 image=$1 when cpu append cpus features nth=0 log gdb
+	local name=$1 image=$1 when cpu append cpus features nth=0 log= gdb
 
 	shift
 	models_image "$image"
