@@ -70,6 +70,53 @@ static void packed_files_are_unpacked_and_others_left(void **state)
 	smc_blob_free(&b);
 }
 
+/* Literals, a match that overlaps itself, lengths that go on; as lz4 -l writes it. */
+static void lz4_is_unpacked_and_what_is_damaged_is_not(void **state)
+{
+	static const uint8_t packed[] = {
+		0x02, 0x21, 0x4c, 0x18, 27, 0, 0, 0, 0x3f, 'a', 'b', 'c', 3, 0, 2,
+		0xf0, 3, '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D',
+		'E', 'F', 'G', 'H',
+	};
+	static const char text[] = "abcabcabcabcabcabcabcabc0123456789ABCDEFGH";
+	static const struct {
+		uint8_t at, value;
+	} damage[] = {
+		{ 4, 200 },	/* a chunk that goes on behind the end */
+		{ 12, 4 },	/* a match from before the beginning, */
+		{ 12, 0 },	/* or of itself */
+		{ 16, 200 },	/* more literals than there are */
+		{ 16, 255 },
+		{ sizeof(packed), 43 },	/* another length of the whole */
+	};
+	uint8_t data[sizeof(packed) + 4];
+	struct smc_blob b;
+
+	(void)state;
+	memcpy(data, packed, sizeof(packed));
+	memcpy(data + sizeof(packed), "\x2a\0\0\0", 4);
+	for (size_t more = 0; more <= 4; more += 4) {
+		b = blob_of(data, sizeof(packed) + more);
+		assert_int_equal(smc_unpack("f", &b, &error), 0);
+		assert_int_equal(b.len, 42);
+		assert_memory_equal(b.data, text, 42);
+		smc_blob_free(&b);
+	}
+	for (size_t i = 0; i < sizeof(damage) / sizeof(damage[0]); i++) {
+		b = blob_of(data, sizeof(data));
+		b.data[damage[i].at] = damage[i].value;
+		assert_true(smc_unpack("f", &b, &error) < 0);
+		said("its lz4 data is damaged");
+		smc_blob_free(&b);
+	}
+	for (size_t len = 5; len < sizeof(packed); len++) {
+		b = blob_of(data, len);
+		assert_true(smc_unpack("f", &b, &error) < 0);
+		said("its lz4 data is damaged");
+		smc_blob_free(&b);
+	}
+}
+
 static void refused(const void *data, size_t len, const char *why)
 {
 	struct smc_blob b = blob_of(data, len);
@@ -102,7 +149,9 @@ static void what_is_no_kernel_is_refused_by_name(void **state)
 	memcpy(image + 2560, "\x28\xb5\x2f\xfd", 4);
 	refused(image, sizeof(image), "its zstd data is damaged");
 	memcpy(image + 2560, "\x02\x21\x4c\x18", 4);
-	refused(image, sizeof(image), "packed with lz4, which vbhctl can't unpack");
+	refused(image, sizeof(image), "its lz4 data is damaged");
+	memcpy(image + 2560, "BZh9", 4);
+	refused(image, sizeof(image), "packed with bzip2, which vbhctl can't unpack");
 }
 
 static void notes_that_lie_about_their_length_have_no_build_id(void **state)
@@ -762,6 +811,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(packed_files_are_unpacked_and_others_left),
+		cmocka_unit_test(lz4_is_unpacked_and_what_is_damaged_is_not),
 		cmocka_unit_test(what_is_no_kernel_is_refused_by_name),
 		cmocka_unit_test(notes_that_lie_about_their_length_have_no_build_id),
 		cmocka_unit_test(debians_kernel_is_relocated_as_the_boot_does),
