@@ -204,6 +204,8 @@ int facts_kernel(vbh_range_fn fn, void *ctx)
 	facts_text(&start, &end);
 	err = emit(fn, ctx, VBH_REGION_KERNEL_TEXT, start, end);
 	if (!err)
+		err = thunks_kernel(fn, ctx);
+	if (!err)
 		err = emit_rodata(fn, ctx);
 	if (!err)
 		err = emit(fn, ctx, VBH_REGION_IDT, syms.idt_table,

@@ -155,6 +155,7 @@ static int apply_regions(const struct vbh_policy *p, int catalogue, struct vbh_w
 	struct region_batch batch;
 	int err;
 
+	sites_keep_locks();
 	region_policy(p);
 	err = region_batch_begin(&batch, REGION_TAG_KERNEL);
 	if (!err)

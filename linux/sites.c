@@ -7,6 +7,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/cpu.h>
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -42,6 +43,23 @@ int sites_policy(struct vbh_why *why)
 					i, allowed[i], err);
 	}
 	return 0;
+}
+
+/*
+ * A kernel that booted with one CPU, and may get more, put DS prefixes for LOCK and
+ * takes that back as the second one comes up: thousands of stores that no table of
+ * patch sites has. So it is taken back now, while text may still be written.
+ */
+void sites_keep_locks(void)
+{
+	const bool *uniproc = (void *)facts_symbol("uniproc_patched");
+	void (*enable_smp)(void);
+
+	enable_smp = (void *)facts_symbol("alternatives_enable_smp");
+	cpus_read_lock();
+	if (uniproc && enable_smp && *uniproc && num_possible_cpus() > 1)
+		enable_smp();
+	cpus_read_unlock();
 }
 
 bool sites_allowed(enum vbh_patch kind)

@@ -57,6 +57,8 @@ typedef int (*vbh_range_fn)(void *ctx, enum vbh_region_kind kind, u64 gpa,
 int facts_find(struct vbh_why *why);
 /* Call fn for each range of the kernel image; stops at the first non-zero. */
 int facts_kernel(vbh_range_fn fn, void *ctx);
+/* thunks.c: of those, what lies outside of the kernel image. After facts_find(). */
+int thunks_kernel(vbh_range_fn fn, void *ctx);
 void facts_fill(struct vbh_facts *facts);
 /* After facts_find(): the address of a symbol, or 0. */
 unsigned long facts_symbol(const char *name);
@@ -153,6 +155,8 @@ int region_batch_end(struct region_batch *batch, int err);
 
 /* sites.c: what the kernel may patch in its own text. Locked. */
 
+/* Before text is protected: LOCK prefixes, if another CPU may come. */
+void sites_keep_locks(void);
 /*
  * The policy for all that follows, before VBH runs. Without protected kernel text
  * there are no sites, and nothing below does anything.

@@ -170,6 +170,8 @@ struct smc_cpu {
 
 int smc_cpu_read(struct smc_system *s, const struct smc_object *kernel, struct smc_cpu *cpu,
 		 struct smc_error *e);
+/* cpu_wants_rethunk() and cpu_wants_rethunk_at(). */
+bool smc_cpu_has_return_thunk(const struct smc_cpu *cpu);
 bool smc_cpu_wants_return_thunk(const struct smc_cpu *cpu, uint64_t addr);
 /* What the kernel does to an object's text once, as it boots or loads the module. */
 void smc_apply_boot(struct smc_system *s, const struct smc_cpu *cpu, struct smc_object *o);
@@ -189,6 +191,8 @@ struct smc_site {
 #define SMC_SITE_TAIL	(1u << 1)	/* a static call that is a jump */
 #define SMC_SITE_TRAMP	(1u << 2)	/* a static call's trampoline */
 #define SMC_SITE_CALLER	(1u << 3)	/* ftrace's own call, in its caller */
+/* A static call that may have become NULL before the boot chose its return thunk. */
+#define SMC_SITE_EARLY	(1u << 4)
 
 struct smc_kprobe {
 	uint64_t addr;
@@ -247,6 +251,8 @@ void smc_tracer(struct smc_system *s, uint64_t target, char *buf, size_t len);
 
 /* Instructions in words, "nopl 0x0(%rax,%rax,1)"; several separated by "; ". */
 void smc_disassemble(uint64_t addr, const uint8_t *bytes, size_t n, char *buf, size_t len);
+/* The length of the instruction at the beginning of n bytes; 0: not known. */
+size_t smc_instruction_len(const uint8_t *bytes, size_t n);
 /*
  * Of the n bytes of a function at func, the instructions that [from, to) touches,
  * as offsets from func: false, and both as they were, if it can't be followed.
@@ -257,6 +263,8 @@ int smc_rel32(uint64_t addr, uint64_t target, size_t len, uint8_t *rel);
 uint64_t smc_rel32_target(uint64_t addr, const uint8_t *bytes, size_t len);
 /* The NOPs that the kernel fills with: n up to any length. */
 void smc_nops(uint8_t *p, size_t n);
+/* Of n bytes of code, runs of single NOPs become longer ones: optimize_nops(). */
+void smc_optimize_nops(uint8_t *p, size_t n);
 
 int smc_cmd_diff(int argc, char **argv);
 int smc_cmd_sites(int argc, char **argv);

@@ -6,6 +6,7 @@
  * processor's features and the choices of mitigations, is read from memory.
  * The formats are those of Linux 6.1.
  */
+#define _GNU_SOURCE
 #include <bpf/btf.h>
 #include <elf.h>
 #include <errno.h>
@@ -76,22 +77,21 @@ uint64_t smc_rel32_target(uint64_t addr, const uint8_t *bytes, size_t len)
 	return addr + len + (uint64_t)(int64_t)d;
 }
 
-/* Runs of single NOPs become long ones, as optimize_nops() makes them. */
-static void optimize_nops(uint8_t *p, size_t len)
+/* A 90 that is part of another instruction, a distance or PAUSE, is none. */
+void smc_optimize_nops(uint8_t *p, size_t len)
 {
-	for (size_t i = 0; i < len;) {
-		size_t n = 0;
-
-		/* F3 90 is PAUSE and 66 90 a NOP of two: their 90 belongs to them. */
-		if (i + 1 < len && (p[i] == 0xf3 || p[i] == 0x66) && p[i + 1] == 0x90) {
-			i += 2;
-			continue;
-		}
+	if (!memmem(p, len, "\x90\x90", 2))
+		return;
+	for (size_t i = 0, n; i < len; i += n) {
+		n = 0;
 		while (i + n < len && p[i + n] == 0x90)
 			n++;
 		if (n > 1)
 			smc_nops(p + i, n);
-		i += n ? n : 1;
+		if (!n)
+			n = smc_instruction_len(p + i, len - i);
+		if (!n)
+			return;
 	}
 }
 
@@ -151,9 +151,14 @@ int smc_cpu_read(struct smc_system *s, const struct smc_object *kernel, struct s
 	return 0;
 }
 
+bool smc_cpu_has_return_thunk(const struct smc_cpu *cpu)
+{
+	return has(cpu, FEATURE_RETHUNK);
+}
+
 bool smc_cpu_wants_return_thunk(const struct smc_cpu *cpu, uint64_t addr)
 {
-	if (!has(cpu, FEATURE_RETHUNK))
+	if (!smc_cpu_has_return_thunk(cpu))
 		return false;
 	if (cpu->return_thunk != cpu->its_return_thunk)
 		return true;
@@ -258,7 +263,7 @@ static void patch_retpoline(struct smc_system *s, const struct smc_cpu *cpu, uin
 		out[n++] = 0xcc;
 	while (n < len)
 		out[n++] = 0x90;
-	optimize_nops(out, len);
+	smc_optimize_nops(out, len);
 	memcpy(text, out, len);
 }
 
@@ -342,7 +347,7 @@ static void apply_alternative(const struct smc_cpu *cpu, const struct alternativ
 		if (a->replacement_len == 5 && (with[0] == 0xe9 || with[0] == 0xeb))
 			recompute_jump(site, smc_rel32_target(replacement, with, 5), text);
 	}
-	optimize_nops(text, a->len);
+	smc_optimize_nops(text, a->len);
 }
 
 static void apply_alternatives(const struct smc_cpu *cpu, struct smc_object *o)

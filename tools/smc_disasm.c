@@ -20,6 +20,18 @@ static bool ready(void)
 	return true;
 }
 
+size_t smc_instruction_len(const uint8_t *bytes, size_t n)
+{
+	cs_insn *insn = ready() ? cs_malloc(handle) : NULL;
+	const uint8_t *p = bytes;
+	uint64_t addr = 0;
+	bool known = insn && cs_disasm_iter(handle, &p, &n, &addr, insn);
+
+	if (insn)
+		cs_free(insn, 1);
+	return known ? (size_t)(p - bytes) : 0;
+}
+
 bool smc_instructions(uint64_t func, const uint8_t *bytes, size_t n, size_t *from, size_t *to)
 {
 	cs_insn *insn = ready() ? cs_malloc(handle) : NULL;

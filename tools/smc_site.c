@@ -99,6 +99,8 @@ static int collect_calls(struct smc_text *t, size_t object)
 				      .flags = key & 1 ? SMC_SITE_TAIL : 0 };
 		const uint8_t *text = smc_expected(o, s.addr, 2);
 
+		if (!o->module)
+			s.flags |= SMC_SITE_EARLY;
 		if (text && *text == 0x0f && (text[1] & 0xf0) == 0x80)
 			s.len = 6;
 		err = add(t, object, &s);
@@ -172,6 +174,19 @@ struct collector {
 	int err;
 };
 
+/*
+ * Does a trampoline keep a RET from before the return thunk was chosen? Not one
+ * that was NULL from the first: it is among .return_sites, and is mended there
+ * (__static_call_fixup()).
+ */
+static bool is_early(const struct smc_object *o, uint64_t tramp)
+{
+	const uint8_t *text = smc_expected(o, tramp, 5);
+
+	return !o->module && text &&
+	       smc_rel32_target(tramp, text, 5) != symbol_addr("__x86_return_thunk", "");
+}
+
 /* Trampolines of static calls, and ftrace's own calls, are told by their names. */
 static bool collect_symbol(const struct symbol_info *i, void *arg)
 {
@@ -185,6 +200,8 @@ static bool collect_symbol(const struct symbol_info *i, void *arg)
 		snprintf(key, sizeof(key), "__SCK__%s", i->name + 7);
 		s.kind = SMC_STATIC_CALL;
 		s.flags = SMC_SITE_TRAMP | SMC_SITE_TAIL;
+		if (is_early(&c->t->objects[c->object], i->addr))
+			s.flags |= SMC_SITE_EARLY;
 		s.key = symbol_addr(key, i->module);
 	} else if (!*c->module && (!strcmp(i->name, "ftrace_call") ||
 				   !strcmp(i->name, "ftrace_regs_call"))) {
@@ -238,6 +255,37 @@ static bool due_jump(struct smc_text *t, const struct smc_site *s, uint8_t *byte
 	return true;
 }
 
+/*
+ * A jump of a static call that is NULL. The kernel's own are set up in setup_arch(),
+ * long before cpu_select_mitigations(), and what was NULL then, or became so until
+ * there, is a plain return for as long as it stays NULL: memory alone knows.
+ */
+static bool due_return(struct smc_text *t, const struct smc_site *s, uint8_t *bytes)
+{
+	bool thunk = smc_cpu_has_return_thunk(&t->cpu);
+	uint8_t early[6], now[6];
+
+	memcpy(early, bytes, s->len);
+	if (s->len == 6) {
+		if (smc_rel32(s->addr, symbol_addr("__static_call_return", ""), 6, early + 2) ||
+		    smc_rel32(s->addr, symbol_addr(thunk ? "__x86_return_thunk" :
+						   "__static_call_return", ""), 6, bytes + 2))
+			return false;
+	} else {
+		memcpy(early, ret5, 5);
+		memcpy(bytes, ret5, 5);
+		if (smc_cpu_wants_return_thunk(&t->cpu, s->addr)) {
+			bytes[0] = 0xe9;
+			if (smc_rel32(s->addr, t->cpu.return_thunk, 5, bytes + 1))
+				return false;
+		}
+	}
+	if (s->flags & SMC_SITE_EARLY && smc_peek(t->system, s->addr, now, s->len) &&
+	    !memcmp(now, early, s->len))
+		memcpy(bytes, early, s->len);
+	return true;
+}
+
 /* __static_call_transform() */
 static bool due_call(struct smc_text *t, const struct smc_site *s, uint8_t *bytes)
 {
@@ -245,12 +293,10 @@ static bool due_call(struct smc_text *t, const struct smc_site *s, uint8_t *byte
 
 	if (!s->key || !smc_peek(t->system, s->key, &func, sizeof(func)))
 		return false;
-	if (s->len == 6) {
-		if (!func)
-			func = symbol_addr(t->cpu.return_thunk ? "__x86_return_thunk" :
-					   "__static_call_return", "");
+	if (!func && s->flags & SMC_SITE_TAIL)
+		return due_return(t, s, bytes);
+	if (s->len == 6)
 		return !smc_rel32(s->addr, func, 6, bytes + 2);
-	}
 	if (!(s->flags & SMC_SITE_TAIL)) {
 		if (!func) {
 			memcpy(bytes, nop5, 5);
@@ -262,12 +308,8 @@ static bool due_call(struct smc_text *t, const struct smc_site *s, uint8_t *byte
 		}
 		return true;
 	}
-	if (!func && !smc_cpu_wants_return_thunk(&t->cpu, s->addr)) {
-		memcpy(bytes, ret5, 5);
-		return true;
-	}
 	bytes[0] = 0xe9;
-	return !smc_rel32(s->addr, func ? func : t->cpu.return_thunk, 5, bytes + 1);
+	return !smc_rel32(s->addr, func, 5, bytes + 1);
 }
 
 bool smc_site_due(struct smc_text *t, const struct smc_site *s, uint8_t *bytes)

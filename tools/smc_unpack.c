@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * From a file to the ELF image in it: gzip, xz and zstd by their libraries, and
- * the bzImage's header, Documentation/x86/boot.rst of the kernel. What the file
+ * From a file to the ELF image in it: gzip, xz and zstd by their libraries,
+ * LZ4 in the form that the kernel's makefiles give it, and the bzImage's header, Documentation/x86/boot.rst of the kernel. What the file
  * says of itself is believed no further than the file reaches.
  */
 #include <errno.h>
@@ -157,6 +157,85 @@ static const char *unpack_zstd(const uint8_t *in, size_t len, struct smc_blob *o
 	return why;
 }
 
+static uint32_t get32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+/* A length of LZ4: what the token has of it, and bytes behind for as long as they are 255. */
+static bool lz4_length(const uint8_t **in, const uint8_t *end, size_t *len)
+{
+	uint8_t more = *len == 15 ? 255 : 0;
+
+	while (more == 255) {
+		if (*in == end)
+			return false;
+		more = *(*in)++;
+		*len += more;
+	}
+	return true;
+}
+
+/* One block, to at most `room` bytes behind `out`; SIZE_MAX: it is damaged. */
+static size_t lz4_block(const uint8_t *in, size_t len, uint8_t *out, size_t room)
+{
+	const uint8_t *end = in + len;
+	size_t at = 0, n, back;
+
+	while (in < end) {
+		uint8_t token = *in++;
+
+		n = token >> 4;
+		if (!lz4_length(&in, end, &n) || n > (size_t)(end - in) || n > room - at)
+			return SIZE_MAX;
+		memcpy(out + at, in, n);
+		in += n;
+		at += n;
+		if (in == end)
+			return at;
+		if (end - in < 2)
+			return SIZE_MAX;
+		back = in[0] | (size_t)in[1] << 8;
+		in += 2;
+		n = token & 15;
+		if (!lz4_length(&in, end, &n) || n + 4 > room - at || !back || back > at)
+			return SIZE_MAX;
+		/* They may overlap: byte by byte. */
+		for (n += 4; n; n--, at++)
+			out[at] = out[at - back];
+	}
+	return SIZE_MAX;
+}
+
+#define LZ4_CHUNK	(8u << 20)	/* lz4 -l; scripts/Makefile.lib, cmd_lz4 */
+
+/* Chunks with their lengths, and behind them, in a bzImage, that of the whole (size_append). */
+static const char *unpack_lz4(const uint8_t *in, size_t len, struct smc_blob *out, size_t room)
+{
+	size_t at = 4, n;
+
+	while (len - at > 4) {
+		n = get32(in + at);
+		at += 4;
+		while (room - out->len < LZ4_CHUNK)
+			if (!reserve(out, &room))
+				return "it unpacks to too much";
+		if (n > len - at)
+			return "its lz4 data is damaged";
+		n = lz4_block(in + at, n, out->data + out->len, LZ4_CHUNK);
+		if (n == SIZE_MAX)
+			return "its lz4 data is damaged";
+		out->len += n;
+		at += get32(in + at - 4);
+	}
+	if (len != at && (len - at != 4 || get32(in + at) != out->len))
+		return "its lz4 data is damaged";
+	return NULL;
+}
+
 typedef const char *unpacker(const uint8_t *in, size_t len, struct smc_blob *out, size_t room);
 
 static const struct {
@@ -168,7 +247,7 @@ static const struct {
 	{ "xz", { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6, unpack_xz },
 	{ "gzip", { 0x1f, 0x8b }, 2, unpack_gzip },
 	{ "zstd", { 0x28, 0xb5, 0x2f, 0xfd }, 4, unpack_zstd },
-	{ "lz4", { 0x02, 0x21, 0x4c, 0x18 }, 4, NULL },
+	{ "lz4", { 0x02, 0x21, 0x4c, 0x18 }, 4, unpack_lz4 },
 	{ "lzo", { 0x89, 'L', 'Z', 'O' }, 4, NULL },
 	{ "bzip2", { 'B', 'Z', 'h' }, 3, NULL },
 	{ "lzma", { 0x5d, 0, 0 }, 3, NULL },
@@ -209,14 +288,6 @@ int smc_unpack(const char *path, struct smc_blob *b, struct smc_error *e)
 		*b = out;
 	}
 	return err;
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
 }
 
 static bool is_elf(const struct smc_blob *b)

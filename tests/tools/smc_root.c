@@ -23,6 +23,8 @@ static const char kallsyms[] =
 	"ffffffff81000600 T ftrace_caller\n"
 	"ffffffff81000620 T ftrace_call\n"
 	"ffffffff81000700 T function_trace_call\n"
+	"ffffffff81000800 T __x86_return_thunk\n"
+	"ffffffff81000840 T __static_call_return\n"
 	"ffffffff81001800 D a_key\n"
 	"ffffffff81002000 T _etext\n";
 

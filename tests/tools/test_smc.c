@@ -70,6 +70,53 @@ static void packed_files_are_unpacked_and_others_left(void **state)
 	smc_blob_free(&b);
 }
 
+/* Literals, a match that overlaps itself, lengths that go on; as lz4 -l writes it. */
+static void lz4_is_unpacked_and_what_is_damaged_is_not(void **state)
+{
+	static const uint8_t packed[] = {
+		0x02, 0x21, 0x4c, 0x18, 27, 0, 0, 0, 0x3f, 'a', 'b', 'c', 3, 0, 2,
+		0xf0, 3, '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D',
+		'E', 'F', 'G', 'H',
+	};
+	static const char text[] = "abcabcabcabcabcabcabcabc0123456789ABCDEFGH";
+	static const struct {
+		uint8_t at, value;
+	} damage[] = {
+		{ 4, 200 },	/* a chunk that goes on behind the end */
+		{ 12, 4 },	/* a match from before the beginning, */
+		{ 12, 0 },	/* or of itself */
+		{ 16, 200 },	/* more literals than there are */
+		{ 16, 255 },
+		{ sizeof(packed), 43 },	/* another length of the whole */
+	};
+	uint8_t data[sizeof(packed) + 4];
+	struct smc_blob b;
+
+	(void)state;
+	memcpy(data, packed, sizeof(packed));
+	memcpy(data + sizeof(packed), "\x2a\0\0\0", 4);
+	for (size_t more = 0; more <= 4; more += 4) {
+		b = blob_of(data, sizeof(packed) + more);
+		assert_int_equal(smc_unpack("f", &b, &error), 0);
+		assert_int_equal(b.len, 42);
+		assert_memory_equal(b.data, text, 42);
+		smc_blob_free(&b);
+	}
+	for (size_t i = 0; i < sizeof(damage) / sizeof(damage[0]); i++) {
+		b = blob_of(data, sizeof(data));
+		b.data[damage[i].at] = damage[i].value;
+		assert_true(smc_unpack("f", &b, &error) < 0);
+		said("its lz4 data is damaged");
+		smc_blob_free(&b);
+	}
+	for (size_t len = 5; len < sizeof(packed); len++) {
+		b = blob_of(data, len);
+		assert_true(smc_unpack("f", &b, &error) < 0);
+		said("its lz4 data is damaged");
+		smc_blob_free(&b);
+	}
+}
+
 static void refused(const void *data, size_t len, const char *why)
 {
 	struct smc_blob b = blob_of(data, len);
@@ -102,7 +149,9 @@ static void what_is_no_kernel_is_refused_by_name(void **state)
 	memcpy(image + 2560, "\x28\xb5\x2f\xfd", 4);
 	refused(image, sizeof(image), "its zstd data is damaged");
 	memcpy(image + 2560, "\x02\x21\x4c\x18", 4);
-	refused(image, sizeof(image), "packed with lz4, which vbhctl can't unpack");
+	refused(image, sizeof(image), "its lz4 data is damaged");
+	memcpy(image + 2560, "BZh9", 4);
+	refused(image, sizeof(image), "packed with bzip2, which vbhctl can't unpack");
 }
 
 static void notes_that_lie_about_their_length_have_no_build_id(void **state)
@@ -580,6 +629,142 @@ static void a_site_holds_what_its_table_says_and_nothing_else(void **state)
 	smc_events_end(&events);
 }
 
+#define RETHUNK		(11 * 32 + 14)
+#define THUNK		(ROOT_TEXT + 0x880)	/* what the boot chose: not the default */
+#define RET5		"\xc3\xcc\xcc\xcc\xcc"
+
+/* What is due at a site that is NULL, while memory has these bytes. */
+static const uint8_t *due(uint64_t addr, uint8_t flags, const char *memory, size_t len)
+{
+	struct smc_site s = { .addr = addr, .kind = SMC_STATIC_CALL, .len = (uint8_t)len,
+			      .key = ROOT_TEXT + 0x1800, .flags = SMC_SITE_TAIL | flags };
+	static uint8_t bytes[8];
+
+	memset(root_text + 0x1800, 0, 8);
+	memcpy(root_text + (addr - ROOT_TEXT), memory, len);
+	root_flush();
+	smc_forget(&sys);
+	memset(bytes, 0, sizeof(bytes));
+	memcpy(bytes, "\x0f\x84", len == 6 ? 2 : 0);
+	assert_true(smc_site_due(&text, &s, bytes));
+	return bytes;
+}
+
+/* setup_arch() sets static calls up before cpu_select_mitigations() has a return thunk. */
+static void what_was_null_before_the_return_thunk_stays_a_return(void **state)
+{
+	const uint64_t upper = SITE + 0x20 - (SITE & 0x20);	/* of its two cache line halves */
+	const uint64_t lower = upper + 0x20;
+
+	(void)state;
+	text.cpu = (struct smc_cpu){ .nr_caps = 20, .return_thunk = THUNK };
+	assert_memory_equal(due(lower, SMC_SITE_EARLY, RET5, 5), RET5, 5);
+	assert_memory_equal(due(lower, 0, JUMP5, 5), RET5, 5);
+
+	text.cpu.caps[RETHUNK / 32] |= 1u << RETHUNK % 32;
+	assert_int_equal(smc_rel32_target(lower, due(lower, 0, RET5, 5), 5), THUNK);
+	assert_int_equal(*due(lower, 0, RET5, 5), 0xe9);
+	assert_memory_equal(due(lower, SMC_SITE_EARLY, RET5, 5), RET5, 5);
+	/* It may have become NULL later; and nothing else is a return. */
+	assert_int_equal(smc_rel32_target(lower, due(lower, SMC_SITE_EARLY, JUMP5, 5), 5), THUNK);
+	assert_int_equal(*due(lower, SMC_SITE_EARLY, "\xc3\x90\x90\x90\x90", 5), 0xe9);
+
+	/* cpu_wants_rethunk_at(): ITS leaves the upper half of a cache line alone. */
+	text.cpu.its_return_thunk = THUNK;
+	assert_int_equal(smc_rel32_target(lower, due(lower, 0, RET5, 5), 5), THUNK);
+	assert_memory_equal(due(upper, 0, JUMP5, 5), RET5, 5);
+	assert_memory_equal(due(upper, SMC_SITE_EARLY, JUMP5, 5), RET5, 5);
+	smc_events_end(&events);
+}
+
+/* A Jcc has functions of its own for it, and takes the thunk that was not chosen. */
+static void a_conditional_static_call_that_is_null_jumps_to_a_return(void **state)
+{
+	static const char jump_early[] = "\x0f\x84\x2a\x03\x00\x00";
+
+	(void)state;
+	text.cpu = (struct smc_cpu){ .nr_caps = 20, .return_thunk = THUNK };
+	assert_int_equal(smc_rel32_target(SITE, due(SITE, 0, jump_early, 6), 6), ROOT_TEXT + 0x840);
+	assert_memory_equal(due(SITE, 0, jump_early, 6), jump_early, 6);
+	text.cpu.caps[RETHUNK / 32] |= 1u << RETHUNK % 32;
+	assert_int_equal(smc_rel32_target(SITE, due(SITE, 0, jump_early, 6), 6), ROOT_TEXT + 0x800);
+	assert_memory_equal(due(SITE, SMC_SITE_EARLY, jump_early, 6), jump_early, 6);
+	smc_events_end(&events);
+}
+
+/* Of Debian's kernel, where it is linked; its symbols are those of the test. */
+static const struct smc_site *site_of(const char *name)
+{
+	return smc_site_at(&text, symbol_addr(name, ""));
+}
+
+static void only_the_kernels_own_calls_are_early(void **state)
+{
+	static struct smc_object kernel;
+	const struct smc_section *s;
+	char symbols[512];
+	uint64_t at;
+
+	(void)state;
+	if (!debian_kernel())
+		skip();
+	sys.text = KERNEL_MAP + 0x1000000;
+	load_at(&sys, sys.text, &kernel);
+	text.objects = &kernel;
+	text.nr_objects = 1;
+	text.nr_sites = 0;
+	/* Two trampolines: one that jumps to a function, one that was NULL from the first. */
+	s = smc_section(&kernel, ".text");
+	at = s->addr + 0x1000;
+	memcpy(smc_expected(&kernel, at, 16), "\xe9\xfb\x0f\x00\x00\x0f\xb9\xcc"
+					      "\xe9\xf3\x1f\x00\x00\x0f\xb9\xcc", 16);
+	root_put("/proc/kallsyms", symbols,
+		 (size_t)snprintf(symbols, sizeof(symbols),
+				  "%lx T _text\n%lx T __SCT__set\n%lx T __SCT__null\n"
+				  "%lx T a_function\n%lx T __x86_return_thunk\n",
+				  s->addr, at, at + 8, at + 0x1000, at + 0x2000));
+	symbols_reload();
+	assert_int_equal(smc_sites_collect(&text, 0, &error), 0);
+	smc_sites_sort(&text);
+	assert_true(site_of("__SCT__set")->flags & SMC_SITE_EARLY);
+	assert_false(site_of("__SCT__null")->flags & SMC_SITE_EARLY);
+	for (size_t i = 0; i < text.nr_sites; i++)
+		if (text.sites[i].kind == SMC_STATIC_CALL && !(text.sites[i].flags & SMC_SITE_TRAMP))
+			assert_true(text.sites[i].flags & SMC_SITE_EARLY);
+	kernel.module = true;
+	text.nr_sites = 0;
+	assert_int_equal(smc_sites_collect(&text, 0, &error), 0);
+	for (size_t i = 0; i < text.nr_sites; i++)
+		assert_false(text.sites[i].flags & SMC_SITE_EARLY);
+	smc_object_free(&kernel);
+	text.objects = NULL;
+	text.nr_objects = 0;
+	smc_events_end(&events);
+	root_clean();
+	symbols_reload();
+}
+
+/* optimize_nops() goes by instructions. */
+static void a_byte_of_a_distance_is_no_nop(void **state)
+{
+	static const struct {
+		char from[9], to[9];
+	} codes[] = {
+		{ "\xe8\x90\x90\x00\x00\x90\x90\x90", "\xe8\x90\x90\x00\x00\x0f\x1f\x00" },
+		{ "\xf3\x90\x90\x90\xb8\x90\x90\x90", "\xf3\x90\x66\x90\xb8\x90\x90\x90" },
+		{ "\x66\x90\x90\x0f\x01\xca\x90\x90", "\x66\x90\x90\x0f\x01\xca\x66\x90" },
+		{ "\x90\x90\x90\xeb\x90\x90\x90\xcc", "\x0f\x1f\x00\xeb\x90\x66\x90\xcc" },
+	};
+	uint8_t p[8];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		memcpy(p, codes[i].from, 8);
+		smc_optimize_nops(p, 8);
+		assert_memory_equal(p, codes[i].to, 8);
+	}
+}
+
 static void nops_are_the_kernels(void **state)
 {
 	uint8_t p[32];
@@ -626,6 +811,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(packed_files_are_unpacked_and_others_left),
+		cmocka_unit_test(lz4_is_unpacked_and_what_is_damaged_is_not),
 		cmocka_unit_test(what_is_no_kernel_is_refused_by_name),
 		cmocka_unit_test(notes_that_lie_about_their_length_have_no_build_id),
 		cmocka_unit_test(debians_kernel_is_relocated_as_the_boot_does),
@@ -641,9 +827,13 @@ int main(void)
 		E(what_is_not_ended_is_given_out_at_the_end),
 		E(a_store_that_no_table_knows_is_unknown),
 		E(a_site_holds_what_its_table_says_and_nothing_else),
+		E(what_was_null_before_the_return_thunk_stays_a_return),
+		E(a_conditional_static_call_that_is_null_jumps_to_a_return),
+		E(only_the_kernels_own_calls_are_early),
 		E(there_is_nothing_at_address_0),
 		E(symbols_are_printable_whatever_the_kernel_says),
 		cmocka_unit_test(nops_are_the_kernels),
+		cmocka_unit_test(a_byte_of_a_distance_is_no_nop),
 	};
 	int failed = cmocka_run_group_tests_name("smc", tests, NULL, NULL);
 
