@@ -276,7 +276,7 @@ int event_ring_set(struct vbh_guest *guest, u64 gpa, u64 len)
 		ring = host_map_ring(guest, at);
 		if (!ring) {
 			log->ring_gpa = 0;
-			guest_unprotect(guest, id, id);
+			guest_unprotect(guest, gpa, id, id);
 			return -EFAULT;
 		}
 	}

@@ -18,6 +18,7 @@
 #define HV_CHUNKS		VBH_IMAGE_BASE			/* chunk i at + i * VBH_CHUNK */
 #define HV_CPUS			(VBH_IMAGE_BASE + (1ull << 30))	/* CPU i at + i * HV_CPU_AREA */
 #define HV_WINDOWS		(VBH_IMAGE_BASE + (2ull << 30))	/* CPU i, slot s */
+#define HV_DIRECT		(2 * VBH_IMAGE_BASE)	/* what was donated, at + its address */
 #define HV_CPU_AREA		65536ull
 #define HV_CPU_PAGES		3	/* struct hv_cpu at the area's start */
 #define HV_STACK_PAGES		4	/* at its end; between them nothing is mapped */
@@ -144,16 +145,20 @@ enum hv_act {
 
 /* pool.c: pages of the hypervisor's own memory, cleared. NULL: none left. */
 int pool_init(void);
-void *pool_alloc(u32 pages);	/* contiguous in linear, not in physical addresses */
 void *pool_page(void);
 void pool_free(void *page);
+void pool_give(void *first, u64 bytes, bool donation);
+void pool_keep(u32 pages);	/* pool_page() leaves so many, until the next call */
 u64 pool_pages_free(void);
-u64 pool_bytes(void);
+u64 pool_donated(void);		/* bytes */
 u64 hv_pa(const void *va);	/* of image and pool */
 void *hv_va(u64 pa);		/* of pool pages: page tables */
 
 /* mm.c: the hypervisor's own address space. */
 int mm_init(void);
+/* Memory that the guest can't reach any more becomes ours; within 2 MiB of 2 MiB. -ENOSPC. */
+int mm_donate(u64 pa, u64 len);
+bool mm_donated(u64 pa);
 void *window_map(struct hv_cpu *cpu, enum hv_window slot, u64 pa, bool uncached);
 /* Is the whole page ordinary memory, and not ours? */
 bool is_guest_ram(u64 pa);

@@ -84,13 +84,6 @@ __used int hv_init(struct vbh_launch *p)
 	return ret;
 }
 
-static u32 region_capacity(void)
-{
-	u64 gib = hv.ram_end >> 30;
-
-	return gib > 32 ? 8192 : 2048 + gib * 192;
-}
-
 static int protect_self(void)
 {
 	u32 i;
@@ -105,27 +98,23 @@ static int protect_self(void)
 /* On the hypervisor's own tables: all chunks are mapped now. */
 static int init_late(void)
 {
-	u32 room = region_capacity();
-	struct region *table;
-	u8 *zero;
+	u8 *zero = pool_page();
 	int ret;
 
-	table = pool_alloc((room * sizeof(*table) + PAGE_SIZE - 1) / PAGE_SIZE);
-	zero = pool_page();
-	if (!table || !zero)
+	if (!zero)
 		return -ENOMEM;
 	hv.zero_pa = hv_pa(zero);
 	hv.guest.body = VBH_BODY_BARE_METAL;
-	hv.guest.features = VBH_FEAT_HOTPLUG | VBH_FEAT_STOP |
+	hv.guest.features = VBH_FEAT_HOTPLUG | VBH_FEAT_STOP | VBH_FEAT_DONATE |
 			    (hv.caps.exec_split ? VBH_FEAT_EXEC_SPLIT : 0) |
 			    (hv.caps.s2_exec_only ? VBH_FEAT_EXEC_ONLY : 0);
 	hv.guest.cpus = hv.params.cpus;
-	hv.guest.max_regions = room;
+	hv.guest.max_regions = REGION_MAX;
 	hv.guest.max_gpa = BIT(hv.params.phys_bits);
 	if (hv.guest.max_gpa > PT_SIZE(hv.caps.s2_levels))
 		hv.guest.max_gpa = PT_SIZE(hv.caps.s2_levels);
 	hv.guest.sipi_page = hv.params.sipi_page;
-	guest_init(&hv.guest, table);
+	guest_init(&hv.guest);
 	ret = hv.vendor->init();
 	if (!ret)
 		ret = stage2_init();

@@ -123,6 +123,19 @@ const struct cpumask *launch_cpus(void);
 
 void launch_show_memory(struct seq_file *m);
 
+/* donate.c: memory for the hypervisor. Locked. */
+
+/* It has so many bytes free beside those that it keeps; -ENOMEM or -ENOSPC. */
+int donate_room(u64 bytes);
+/* What it may take to protect this module. */
+int donate_module(const struct module *mod);
+/* vbh_fail(): `what` did not work; where room is short, in words and with what to do. */
+int donate_fail(struct vbh_why *why, int err, const char *what);
+/* All of it goes back: nobody lives on it any more. */
+void donate_free(void);
+/* A line "start end" for each piece. */
+void donate_show(struct seq_file *m);
+
 /* debugfs.c */
 
 void debugfs_register(void);

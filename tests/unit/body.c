@@ -135,6 +135,18 @@ void *host_alloc_page(struct vbh_guest *guest)
 	return page;
 }
 
+int host_donate(struct vbh_guest *guest, u64 gpa, u64 len)
+{
+	(void)guest;
+	assert_locked();
+	assert_int_equal(rights_at(gpa), VBH_R);
+	if (body->max_pages == BODY_ALLOC)
+		return -ENOSPC;
+	memset(body->mem + gpa, 0xaa, len);
+	body->max_pages += len / 4096;
+	return 0;
+}
+
 void *host_map_ring(struct vbh_guest *guest, u64 gpa)
 {
 	(void)guest;
@@ -229,7 +241,7 @@ int body_setup(void **state)
 	body->guest.max_regions = BODY_REGIONS;
 	body->guest.max_gpa = BODY_MAX_GPA;
 	body->guest.sipi_page = 0x98;
-	guest_init(&body->guest, body->table);
+	guest_init(&body->guest);
 	for (i = 0; i < BODY_CPUS; i++)
 		set_up_cpu(i);
 	return guest_protect_own(&body->guest, AT_HV, AT_HV_END - AT_HV, VBH_R,

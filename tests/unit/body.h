@@ -21,8 +21,8 @@
 #include "errno.h"
 
 #define BODY_CPUS	3
-#define BODY_REGIONS	64
-#define BODY_ALLOC	64u	/* pages of host_alloc_page() */
+#define BODY_REGIONS	64	/* for what is asked for; and the reserve */
+#define BODY_ALLOC	192u	/* pages of host_alloc_page() */
 #define BODY_PAGES	512u
 #define BODY_MEM	(BODY_PAGES * 4096ull)
 #define BODY_MAX_GPA	(1ull << 32)
@@ -41,7 +41,6 @@
 struct body {
 	struct vbh_guest guest;
 	struct vbh_vcpu vcpu[BODY_CPUS];
-	struct region table[BODY_REGIONS];
 	u64 regs[BODY_CPUS][VBH_NR_REGS];
 	struct {
 		u32 msr;
