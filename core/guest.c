@@ -215,6 +215,7 @@ s64 hc_donate(struct vbh_vcpu *vcpu, const u64 args[4])
 			guest_unprotect(guest, gpa, id, id);
 	}
 	guest->urgent = false;
+	event_show(guest);
 	return err;
 }
 

@@ -86,6 +86,8 @@ void *host_alloc_page(struct vbh_guest *guest);
  * features have VBH_FEAT_DONATE.
  */
 int host_donate(struct vbh_guest *guest, u64 gpa, u64 len);
+/* Bytes that are missing of what the body keeps back. */
+u64 host_wanted(struct vbh_guest *guest);
 
 /* Memory of the event ring, for the core to write: page n of it, or NULL. */
 void *host_map_ring(struct vbh_guest *guest, u64 gpa);

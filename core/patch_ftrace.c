@@ -115,6 +115,7 @@ static bool tramp_protect(struct vbh_guest *guest, const struct region *r)
 	guest->urgent = true;
 	ok = !vec_grow(guest, &guest->patch.tramps, 1) && !guest_add_region(guest, r);
 	guest->urgent = false;
+	event_show(guest);	/* and it is said that there is less of it now */
 	return ok;
 }
 

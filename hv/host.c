@@ -153,6 +153,13 @@ int host_donate(struct vbh_guest *guest, u64 gpa, u64 len)
 	return ret;
 }
 
+u64 host_wanted(struct vbh_guest *guest)
+{
+	u64 pages = pool_pages_free();
+
+	return pages < KEEP_STAGE2 ? (KEEP_STAGE2 - pages) * PAGE_SIZE : 0;
+}
+
 void *host_map_ring(struct vbh_guest *guest, u64 gpa)
 {
 	return is_guest_ram(gpa) ? window_map(this_cpu(), WINDOW_RING, gpa, false) : NULL;

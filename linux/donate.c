@@ -16,6 +16,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
+#include <linux/workqueue.h>
 #include "vbh.h"
 
 struct donation {
@@ -29,7 +30,7 @@ static LIST_HEAD(donations);
 #define ORDER_MAX	(ilog2(VBH_DONATE_MAX) - PAGE_SHIFT)
 #define ORDER_USUAL	6
 /* Taking a piece in may cost some pages: it has to be worth it. */
-#define ORDER_MIN	4
+#define ORDER_MIN	2
 
 void donate_show(struct seq_file *m)
 {
@@ -103,6 +104,33 @@ int donate_room(u64 bytes)
 		if (err)
 			return err;
 	}
+}
+
+/* Trampolines of ftrace come without asking: what they took of its reserve comes back. */
+static void watch(struct work_struct *work)
+{
+	if (ring_wanted() && mutex_trylock(&vbh_mutex)) {
+		if (vbh_mode == VBH_NATIVE && donate_room(0))
+			pr_warn_ratelimited("the hypervisor is short of memory, and Linux has no piece of %lu KiB to give\n",
+					    (PAGE_SIZE << ORDER_MIN) / SZ_1K);
+		mutex_unlock(&vbh_mutex);
+	}
+	if (READ_ONCE(vbh_mode) == VBH_NATIVE)
+		schedule_delayed_work(to_delayed_work(work), HZ);
+}
+static DECLARE_DEFERRABLE_WORK(watcher, watch);
+
+void donate_watch(bool on)
+{
+	if (on)
+		schedule_delayed_work(&watcher, HZ);
+	else
+		cancel_delayed_work(&watcher);
+}
+
+void donate_exit(void)
+{
+	cancel_delayed_work_sync(&watcher);
 }
 
 /* What the hypervisor keeps for the pages of a span. */

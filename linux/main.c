@@ -57,6 +57,7 @@ static void set_mode(enum vbh_mode mode)
 	if (was_on && !is_on)
 		set_emergency("cpu_emergency_unregister_virt_callback");
 	WRITE_ONCE(vbh_mode, mode);
+	donate_watch(mode == VBH_NATIVE);
 	if (!was_on && is_on)
 		set_emergency("cpu_emergency_register_virt_callback");
 	dev_wake();
@@ -292,6 +293,7 @@ no_machine:
 static void __exit vbh_exit(void)
 {
 	debugfs_unregister();
+	donate_exit();
 	dev_exit();
 	cpus_exit();
 	machine_exit();

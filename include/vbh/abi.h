@@ -564,6 +564,7 @@ struct vbh_ring {
 	__u64 head;		/* seq of the next record */
 	__u64 tail;		/* acknowledged up to here */
 	__u64 lost;
+	__u64 wanted;		/* bytes to be donated soon: what is kept back is in use */
 };
 
 VBH_STATIC_ASSERT(sizeof(struct vbh_region) == 32);
@@ -575,6 +576,6 @@ VBH_STATIC_ASSERT(sizeof(struct vbh_ftrace) == 96);
 VBH_STATIC_ASSERT(sizeof(struct vbh_status) == 128 + 8 * VBH_NR_PATCHES);
 VBH_STATIC_ASSERT(sizeof(struct vbh_stats) == 8 + 8 * (VBH_NR_EXITS + 2));
 VBH_STATIC_ASSERT(sizeof(struct vbh_event) == 256);
-VBH_STATIC_ASSERT(sizeof(struct vbh_ring) == 48);
+VBH_STATIC_ASSERT(sizeof(struct vbh_ring) == 56);
 
 #endif

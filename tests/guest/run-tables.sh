@@ -7,11 +7,17 @@
 tracing=/sys/kernel/tracing
 total=$(sed -n 's/.*vbh.modules=\([0-9]*\).*/\1/p' /proc/cmdline)
 
+# The numbers from $1 to $2, of three digits.
+digits()
+{
+	seq "$1" "$2" | awk '{ printf "%03d\n", $1 }'
+}
+
 # copies NAME FROM TO: modules NAME001 and so on, copies of NAME000.
 copies()
 {
 	local i
-	for i in $(seq -f %03.0f "$2" "$3"); do
+	for i in $(digits "$2" "$3"); do
 		LC_ALL=C sed "s/$1""000/$1$i/g" "/rig/$1""000.ko" > /tmp/copy.ko &&
 			insmod /tmp/copy.ko || return 1
 	done
@@ -41,7 +47,7 @@ tracer()
 tracers()
 {
 	local i
-	for i in $(seq -f %03.0f "$1" "$2"); do
+	for i in $(digits "$1" "$2"); do
 		tracer "$i" || return 1
 	done
 }

@@ -147,6 +147,13 @@ int host_donate(struct vbh_guest *guest, u64 gpa, u64 len)
 	return 0;
 }
 
+u64 host_wanted(struct vbh_guest *guest)
+{
+	(void)guest;
+	assert_locked();
+	return body->nr_pages < body->max_pages ? 0 : 4096;
+}
+
 void *host_map_ring(struct vbh_guest *guest, u64 gpa)
 {
 	(void)guest;
