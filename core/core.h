@@ -86,6 +86,12 @@ int guest_protect_own(struct vbh_guest *guest, u64 gpa, u64 len, u32 rights,
 		      enum vbh_region_kind kind);
 
 /*
+ * Somebody writes there past the second stage: these pages keep all rights, and never
+ * become the hypervisor's, a trampoline or a listed module's. -ENOSPC.
+ */
+int guest_mark(struct vbh_guest *guest, u64 gpa, u64 len);
+
+/*
  * Called on each CPU on its way into the guest when host_flush() has been
  * called since the last time: takes over this CPU's values of new pins.
  */

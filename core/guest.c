@@ -100,6 +100,22 @@ int guest_protect_own(struct vbh_guest *guest, u64 gpa, u64 len, u32 rights,
 	return err;
 }
 
+int guest_mark(struct vbh_guest *guest, u64 gpa, u64 len)
+{
+	struct region r = { .rights = VBH_RWX, .kind = VBH_REGION_OTHER, .rule = VBH_RULE_DENY };
+	u64 end = gpa + len;
+	int err = 0;
+
+	host_lock(guest);
+	for (r.start = gpa & PAGE_MASK; r.start < end && !err; r.start += PAGE_SIZE) {
+		r.end = r.start + PAGE_SIZE;
+		if (region_free(&guest->regions, r.start, PAGE_SIZE))
+			err = region_insert(guest, &r);
+	}
+	host_unlock(guest);
+	return err;
+}
+
 void guest_unprotect(struct vbh_guest *guest, u64 from, u32 first, u32 last)
 {
 	struct region r = { .start = from };

@@ -82,8 +82,8 @@ void *host_alloc_page(struct vbh_guest *guest);
 /*
  * Ordinary memory of the guest, within an aligned VBH_DONATE_MAX, that its regions
  * give to the hypervisor and no CPU can reach any more: what host_alloc_page() and
- * the second stage take from is larger by it, for good. -ENOSPC. Called only where
- * features have VBH_FEAT_DONATE.
+ * the second stage take from is larger by it, for good. -ENOSPC, -EOPNOTSUPP. Called
+ * only where features have VBH_FEAT_DONATE.
  */
 int host_donate(struct vbh_guest *guest, u64 gpa, u64 len);
 /* Bytes that are missing of what the body keeps back. */

@@ -146,8 +146,12 @@ void *host_alloc_page(struct vbh_guest *guest)
 
 int host_donate(struct vbh_guest *guest, u64 gpa, u64 len)
 {
-	int ret = mm_donate(gpa, len);
+	int ret;
 
+	/* Then an attacker could choose a page that is written. */
+	if (guest->state != VBH_STATE_OPEN && !hv.known_below)
+		return -EOPNOTSUPP;
+	ret = mm_donate(gpa, len);
 	if (!ret)
 		pool_give((u8 *)HV_DIRECT + gpa, len, true);
 	return ret;

@@ -87,6 +87,7 @@ struct hv {
 	u64 apic_pa;		/* 0: not trapped */
 	bool trap_icr;
 	bool la57;
+	bool known_below;	/* whatever writes past the second stage is known */
 	u64 zero_pa;		/* the page of zeroes behind the hypervisor's memory */
 	u64 ram_end;
 	struct vbh_launch params;	/* our copy */
@@ -194,6 +195,7 @@ void hv_leave(struct hv_cpu *cpu) __noreturn;
 /* msr.c, cr.c, dt.c: handlers, the MSRs that always exit, the bits that CR4 has. */
 void cr_init(void);
 void msr_init(void);
+int msr_mark(void);		/* what this CPU's MSRs have written past the second stage */
 enum hv_act msr_read(struct hv_cpu *cpu, struct vm_exit *exit);
 enum hv_act msr_write(struct hv_cpu *cpu, struct vm_exit *exit);
 enum hv_act cr_write(struct hv_cpu *cpu, struct vm_exit *exit);

@@ -84,6 +84,21 @@ __used int hv_init(struct vbh_launch *p)
 	return ret;
 }
 
+/*
+ * Is it known what a hypervisor below us writes to? There is none, or KVM, Hyper-V or
+ * QEMU, which are told by MSRs (msr_mark()). Others are told by calls, before we see them.
+ */
+static bool is_known_below(void)
+{
+	u32 r[4];
+
+	cpuid(1, 0, r);
+	if (!(r[2] & BIT(31)))
+		return true;
+	cpuid(0x40000000, 0, r);
+	return r[1] == 0x4b4d564b || r[1] == 0x7263694d || r[1] == 0x54474354;
+}
+
 static int protect_self(void)
 {
 	u32 i;
@@ -104,6 +119,7 @@ static int init_late(void)
 	if (!zero)
 		return -ENOMEM;
 	hv.zero_pa = hv_pa(zero);
+	hv.known_below = is_known_below();
 	hv.guest.body = VBH_BODY_BARE_METAL;
 	hv.guest.features = VBH_FEAT_HOTPLUG | VBH_FEAT_STOP | VBH_FEAT_DONATE |
 			    (hv.caps.exec_split ? VBH_FEAT_EXEC_SPLIT : 0) |
@@ -217,7 +233,11 @@ __used __noreturn void hv_launch(u32 index)
 		hv_error(error, sizeof(error), late_error(ret));
 	} else {
 		vcpu_init(&cpu->vcpu, &hv.guest, index);
-		ret = hv.vendor->cpu_on(cpu, &st, error, sizeof(error));
+		ret = msr_mark();
+		if (ret)
+			hv_error(error, sizeof(error), late_error(ret));
+		else
+			ret = hv.vendor->cpu_on(cpu, &st, error, sizeof(error));
 	}
 	if (ret)
 		hv_launch_failed(cpu, &st, ret, error);

@@ -175,6 +175,45 @@ static bool is_protected(u64 gpa, u64 len)
 	return denied;
 }
 
+/* Of another hypervisor: address and a bit "in use", to write at again and again. */
+static const u32 shared[] = {
+	MSR_KVM_OLD_LAST,		/* system time */
+	MSR_KVM_FIRST + 1,		/* the same; page faults, steal time, EOI */
+	MSR_KVM_FIRST + 2, MSR_KVM_FIRST + 3, MSR_KVM_FIRST + 4,
+	MSR_HYPERV_FIRST + 0x01,	/* hypercalls; reference TSC, assist page, */
+	MSR_HYPERV_FIRST + 0x21, MSR_HYPERV_FIRST + 0x73,
+	MSR_HYPERV_FIRST + 0x82, MSR_HYPERV_FIRST + 0x83,	/* flags and messages */
+};
+
+static int mark(u64 value, u64 len)
+{
+	return value & 1 ? guest_mark(&hv.guest, value & ~1ull, len) : 0;
+}
+
+static int mark_shared(u32 msr, u64 value)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(shared); i++)
+		if (shared[i] == msr)
+			return mark(value, 64);
+	return 0;
+}
+
+int msr_mark(void)
+{
+	u64 value;
+	u32 i;
+	int ret = 0;
+
+	for (i = 0; i < ARRAY_SIZE(shared) && !ret; i++)
+		if (rdmsr_safe(shared[i], &value))
+			ret = mark(value, 64);
+	if (!ret && rdmsr_safe(MSR_HW_FEEDBACK_PTR, &value))
+		ret = mark(value & ~(PAGE_SIZE - 2), 16 * PAGE_SIZE);
+	return ret;
+}
+
 /*
  * Under another hypervisor: it writes at the address that its MSRs are given,
  * and knows nothing of our second stage. None of what it keeps there is longer
@@ -182,7 +221,7 @@ static bool is_protected(u64 gpa, u64 len)
  */
 static enum hv_act shared_page_write(struct hv_cpu *cpu, u32 msr, u64 value)
 {
-	if (is_protected(value, 64))
+	if (is_protected(value, 64) || mark_shared(msr, value))
 		return absent_write(cpu, msr, value);
 	return wrmsr_safe(msr, value) ? HV_ADVANCE : HV_GP;
 }
@@ -190,7 +229,8 @@ static enum hv_act shared_page_write(struct hv_cpu *cpu, u32 msr, u64 value)
 /* The processor writes the table, of 16 pages at most, past the second stage (SDM 3, 15.6). */
 static enum hv_act feedback_write(struct hv_cpu *cpu, u32 msr, u64 value)
 {
-	if (is_protected(value & PAGE_MASK, 16 * PAGE_SIZE))
+	if (is_protected(value & PAGE_MASK, 16 * PAGE_SIZE) ||
+	    mark(value & ~(PAGE_SIZE - 2), 16 * PAGE_SIZE))
 		return absent_write(cpu, msr, value);
 	return plain_write(cpu, msr, value);
 }

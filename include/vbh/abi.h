@@ -188,7 +188,9 @@ enum vbh_dtr {
  * and pools, before or after the seal: page aligned, at most VBH_DONATE_MAX bytes
  * and not across a multiple of it, ordinary memory (-EFAULT) that no region touches
  * (-EINVAL). The guest reads zeroes there from now on and can't write. -ENOSPC: there
- * is not even room to take it in. -EOPNOTSUPP without VBH_FEAT_DONATE.
+ * is not even room to take it in. -EOPNOTSUPP without VBH_FEAT_DONATE, and after the
+ * seal under a hypervisor (not KVM, Hyper-V, QEMU) of which it is not known what it
+ * writes to.
  */
 #define VBH_HC_DONATE		VBH_HC(22)
 #define VBH_HC_NR		23

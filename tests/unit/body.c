@@ -126,7 +126,7 @@ void *host_alloc_page(struct vbh_guest *guest)
 
 	(void)guest;
 	assert_locked();
-	if (body->nr_pages == body->max_pages)
+	if (body->nr_pages >= body->max_pages + (body->guest.urgent ? BODY_KEPT : 0))
 		return NULL;
 	page = aligned_alloc(4096, 4096);
 	assert_non_null(page);
@@ -151,7 +151,7 @@ u64 host_wanted(struct vbh_guest *guest)
 {
 	(void)guest;
 	assert_locked();
-	return body->nr_pages < body->max_pages ? 0 : 4096;
+	return body->nr_pages > body->max_pages ? 4096 : 0;
 }
 
 void *host_map_ring(struct vbh_guest *guest, u64 gpa)
