@@ -118,6 +118,7 @@ static void watch(struct work_struct *work)
 	if (READ_ONCE(vbh_mode) == VBH_NATIVE)
 		schedule_delayed_work(to_delayed_work(work), HZ);
 }
+
 static DECLARE_DEFERRABLE_WORK(watcher, watch);
 
 void donate_watch(bool on)
@@ -156,6 +157,7 @@ static u64 span_bytes(const void *start, const void *end)
 static u64 module_bytes(const struct module *mod)
 {
 	const struct module_layout *core = &mod->core_layout, *init = &mod->init_layout;
+	const struct mod_kallsyms *all;
 	u64 bytes = 10 * PAGE_SIZE;
 
 	bytes += span_bytes(core->base, core->base + core->ro_after_init_size);
@@ -173,9 +175,9 @@ static u64 module_bytes(const struct module *mod)
 #ifdef CONFIG_HAVE_STATIC_CALL_INLINE
 	bytes += mod->num_static_call_sites * 8;
 #endif
-	/* Functions; of a listed module values and exports as well. */
-	if (mod->kallsyms)
-		bytes += mod->kallsyms->num_symtab * 8;
+	/* Functions; of a listed module values as well. It changes in the task that loads it. */
+	all = rcu_dereference_protected(mod->kallsyms, true);
+	bytes += all ? all->num_symtab * 8 : 0;
 	return bytes + (mod->num_syms + mod->num_gpl_syms) * 32;
 }
 
@@ -191,7 +193,7 @@ int donate_fail(struct vbh_why *why, int err, const char *what)
 	if ((err != -ENOSPC && err != -ENOMEM) || vbh_get_status(&st))
 		return vbh_fail(why, err, "%s: %d", what, err);
 	if (st.regions >= st.max_regions)
-		return vbh_fail(why, err, "%s: %u regions are in use, more can't be: load fewer modules",
+		return vbh_fail(why, err, "%s: %u regions are in use, the most there can be",
 				what, st.regions);
 	if (st.features & VBH_FEAT_DONATE)
 		return vbh_fail(why, err,

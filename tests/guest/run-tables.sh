@@ -95,6 +95,7 @@ claim "status says in words what the limit is" sh -c \
 	'vbhctl status | grep "of at most" && vbhctl status | grep "have been donated"'
 load_attacks
 tap attack deny -c 1 text-vmap 'module-text*' 'module-rodata*' 'hv-*' 'hc-donate-*'
+claim "what is left of memory is whole again" rmmod vbh_frag
 claim "$total small modules come" copies vbh_few 1 "$total"
 claim "they are there" loaded vbh_few "$total"
 refuted "none stayed without protection" unprotected
