@@ -14,7 +14,7 @@ struct vbh_guest;
 struct region {
 	u64 start;		/* guest-physical, page aligned */
 	u64 end;		/* one past */
-	u64 max_end;		/* the highest end of this and earlier entries of its leaf */
+	u64 max_end;		/* the highest of this and those before it in its leaf */
 	u32 rights;
 	u32 tag;
 	u16 kind;
