@@ -52,13 +52,15 @@ struct vbh_guest {
 	u32 body;		/* enum vbh_body */
 	u32 features;		/* VBH_FEAT_* */
 	u32 cpus;
-	u32 max_regions;	/* room at regions.table */
+	u32 max_regions;	/* REGION_MAX, or fewer; the room comes from host_alloc_page() */
 	u64 max_gpa;		/* one past the highest guest-physical address */
 	u32 vm;			/* for struct vbh_event; 0 but on a KVM host */
 	u8 sipi_page;		/* the only page where a CPU may start; 0: any */
 
 	/* The core's own, under the lock. */
 	u32 state;		/* enum vbh_state */
+	/* What is being done must not fail: what is kept back in tables and pool is for it. */
+	bool urgent;
 	struct region_table regions;
 	struct pin_table pins;
 	struct pin_table pins_next;	/* where a batch grows until all of it is found good */
@@ -75,14 +77,20 @@ struct vbh_guest {
 
 /*
  * Begin: every violation kind has rule deny, nothing is protected but what the
- * body adds with region_add_own(). table has room for guest->max_regions.
+ * body adds with guest_protect_own().
  */
-void guest_init(struct vbh_guest *guest, struct region *table);
+void guest_init(struct vbh_guest *guest);
 void vcpu_init(struct vbh_vcpu *vcpu, struct vbh_guest *guest, u32 id);
 
 /* The body's own protected ranges (hypervisor, APIC); before guests run or at any time. */
 int guest_protect_own(struct vbh_guest *guest, u64 gpa, u64 len, u32 rights,
 		      enum vbh_region_kind kind);
+
+/*
+ * Somebody writes there past the second stage: these pages keep all rights, and never
+ * become the hypervisor's, a trampoline or a listed module's. -ENOSPC.
+ */
+int guest_mark(struct vbh_guest *guest, u64 gpa, u64 len);
 
 /*
  * Called on each CPU on its way into the guest when host_flush() has been

@@ -130,7 +130,7 @@ static void chain(struct event_log *log, struct vbh_event *ev)
 	memcpy(ev->hash, log->hash, sizeof(ev->hash));
 }
 
-static void show(struct vbh_guest *guest)
+void event_show(struct vbh_guest *guest)
 {
 	struct vbh_ring *ring;
 
@@ -142,6 +142,7 @@ static void show(struct vbh_guest *guest)
 	store_barrier();
 	ring->lost = guest->log.lost;
 	ring->tail = guest->log.tail;
+	ring->wanted = host_wanted(guest);
 	store_barrier();
 	ring->head = guest->log.head;
 }
@@ -157,7 +158,7 @@ void event_commit(struct vbh_vcpu *vcpu, struct vbh_event *ev)
 	if (!to) {
 		if (ev->kind != VBH_KIND_PATCH)
 			log->lost++;
-		show(guest);
+		event_show(guest);
 		host_event(guest, ev);
 		return;
 	}
@@ -171,7 +172,7 @@ void event_commit(struct vbh_vcpu *vcpu, struct vbh_event *ev)
 	if (crowds(ev))
 		log->crowd++;
 	log->head++;
-	show(guest);
+	event_show(guest);
 	host_event(guest, ev);
 }
 
@@ -276,7 +277,7 @@ int event_ring_set(struct vbh_guest *guest, u64 gpa, u64 len)
 		ring = host_map_ring(guest, at);
 		if (!ring) {
 			log->ring_gpa = 0;
-			guest_unprotect(guest, id, id);
+			guest_unprotect(guest, gpa, id, id);
 			return -EFAULT;
 		}
 	}
@@ -286,7 +287,7 @@ int event_ring_set(struct vbh_guest *guest, u64 gpa, u64 len)
 	ring->version = VBH_ABI_VERSION;
 	ring->record_size = sizeof(struct vbh_event);
 	ring->records = log->records;
-	show(guest);
+	event_show(guest);
 	return 0;
 }
 
@@ -302,7 +303,7 @@ int event_ack(struct vbh_guest *guest, u64 seq)
 		if (e && crowds(e) && log->crowd)
 			log->crowd--;
 	}
-	show(guest);
+	event_show(guest);
 	return 0;
 }
 

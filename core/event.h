@@ -34,6 +34,8 @@ void event_values(struct vbh_vcpu *vcpu, struct vbh_event *ev, enum vbh_kind kin
  * that none hides what an attacker in the kernel does.
  */
 void event_commit(struct vbh_vcpu *vcpu, struct vbh_event *ev);
+/* The ring's header as it is now. */
+void event_show(struct vbh_guest *guest);
 /* Count a VBH_KIND_PATCH, and commit it if it is to be. It is never "lost". */
 void event_patch(struct vbh_vcpu *vcpu, struct vbh_event *ev);
 /* A VBH_KIND_TEXT, if it is to be; name: where the guest has that, or 0. */

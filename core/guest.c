@@ -5,13 +5,12 @@
  */
 #include "internal.h"
 
-void guest_init(struct vbh_guest *guest, struct region *table)
+void guest_init(struct vbh_guest *guest)
 {
 	u32 i;
 
 	memset(&guest->state, 0, sizeof(*guest) - offsetof(struct vbh_guest, state));
 	guest->state = VBH_STATE_OPEN;
-	guest->regions.table = table;
 	guest->regions.max = guest->max_regions;
 	for (i = 0; i < VBH_NR_VIOLATIONS; i++)
 		guest->rules[i] = VBH_RULE_DENY;
@@ -57,7 +56,7 @@ int guest_write(struct vbh_guest *guest, u64 gpa, const void *buf, u32 len)
 int guest_add_region(struct vbh_guest *guest, const struct region *r)
 {
 	u32 id = guest->regions.next_id;
-	int err = region_insert(&guest->regions, r);
+	int err = region_insert(guest, r);
 	struct region unused;
 
 	if (err)
@@ -66,7 +65,7 @@ int guest_add_region(struct vbh_guest *guest, const struct region *r)
 	if (!err)
 		return 0;
 	/* What was done of it goes back; the flush frees the memory for that. */
-	region_take_id(&guest->regions, id, id, &unused);
+	region_take_id(&guest->regions, r->start, id, id, &unused);
 	host_flush(guest);
 	host_stage2_update(guest, r->start, r->end - r->start);
 	host_flush(guest);
@@ -101,12 +100,32 @@ int guest_protect_own(struct vbh_guest *guest, u64 gpa, u64 len, u32 rights,
 	return err;
 }
 
-void guest_unprotect(struct vbh_guest *guest, u32 first, u32 last)
+int guest_mark(struct vbh_guest *guest, u64 gpa, u64 len)
 {
-	struct region r;
+	struct region r = { .rights = VBH_RWX, .kind = VBH_REGION_OTHER, .rule = VBH_RULE_DENY };
+	u64 end = gpa + len;
+	int err = 0;
+
+	/* Nothing is there that could be protected. */
+	if (gpa >= guest->max_gpa || len > guest->max_gpa - gpa)
+		return 0;
+	host_lock(guest);
+	for (r.start = gpa & PAGE_MASK; r.start < end && !err; r.start += PAGE_SIZE) {
+		r.end = r.start + PAGE_SIZE;
+		if (region_free(&guest->regions, r.start, PAGE_SIZE))
+			err = region_insert(guest, &r);
+	}
+	host_unlock(guest);
+	return err;
+}
+
+void guest_unprotect(struct vbh_guest *guest, u64 from, u32 first, u32 last)
+{
+	struct region r = { .start = from };
 	bool any = false;
 
-	while (region_take_id(&guest->regions, first, last, &r)) {
+	/* They come in the order of their starts: none is looked at twice. */
+	while (region_take_id(&guest->regions, r.start, first, last, &r)) {
 		/* Rights only grow here, which can't fail. */
 		host_stage2_update(guest, r.start, r.end - r.start);
 		any = true;
@@ -177,7 +196,7 @@ s64 hc_region_add(struct vbh_vcpu *vcpu, const u64 args[4])
 	for (i = 0; i < args[1]; i++) {
 		err = add_requested(guest, args[0] + i * sizeof(struct vbh_region));
 		if (err) {
-			guest_unprotect(guest, first, ~0u);
+			guest_unprotect(guest, 0, first, ~0u);
 			return err;
 		}
 	}
@@ -185,10 +204,44 @@ s64 hc_region_add(struct vbh_vcpu *vcpu, const u64 args[4])
 	return 0;
 }
 
+/*
+ * Nothing may touch it, so no right of a region goes with it. Who has the kernel
+ * gains nothing: it loses what it could write, to which it can't even read back.
+ */
+s64 hc_donate(struct vbh_vcpu *vcpu, const u64 args[4])
+{
+	struct vbh_guest *guest = vcpu->guest;
+	u64 gpa = args[0], len = args[1], at;
+	u32 id = guest->regions.next_id;
+	u8 byte;
+	int err;
+
+	if ((gpa | len) & ~PAGE_MASK || !len || len > VBH_DONATE_MAX ||
+	    gpa % VBH_DONATE_MAX + len > VBH_DONATE_MAX || gpa >= guest->max_gpa ||
+	    !region_free(&guest->regions, gpa, len))
+		return -EINVAL;
+	for (at = gpa; at < gpa + len; at += PAGE_SIZE) {
+		if (guest_read(guest, at, &byte, sizeof(byte)))
+			return -EFAULT;
+	}
+	if (!(guest->features & VBH_FEAT_DONATE))
+		return -EOPNOTSUPP;
+	guest->urgent = true;
+	err = guest_protect(guest, gpa, len, VBH_R, VBH_REGION_HYPERVISOR);
+	if (!err) {
+		err = host_donate(guest, gpa, len);
+		if (err)
+			guest_unprotect(guest, gpa, id, id);
+	}
+	guest->urgent = false;
+	event_show(guest);
+	return err;
+}
+
 s64 hc_region_del(struct vbh_vcpu *vcpu, const u64 args[4])
 {
 	struct vbh_guest *guest = vcpu->guest;
-	struct region r;
+	struct region r = { 0 };
 	bool any = false;
 
 	if (guest->state != VBH_STATE_OPEN)
@@ -197,7 +250,7 @@ s64 hc_region_del(struct vbh_vcpu *vcpu, const u64 args[4])
 		return -EINVAL;
 	patch_drop(vcpu, args[0], args[1]);
 	vec_remove_tag(&guest->module.symbols, args[0]);
-	while (region_take_tag(&guest->regions, args[0], &r)) {
+	while (region_take_tag(&guest->regions, r.start, args[0], &r)) {
 		host_stage2_update(guest, r.start, r.end - r.start);
 		any = true;
 	}

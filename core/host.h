@@ -75,9 +75,19 @@ void host_flush(struct vbh_guest *guest);
 
 /*
  * A page of zeroes for the core to keep, or NULL. The body keeps some back for
- * the second stage. It is never given back.
+ * the second stage, and the last for guest->urgent. It is never given back.
  */
 void *host_alloc_page(struct vbh_guest *guest);
+
+/*
+ * Ordinary memory of the guest, within an aligned VBH_DONATE_MAX, that its regions
+ * give to the hypervisor and no CPU can reach any more: what host_alloc_page() and
+ * the second stage take from is larger by it, for good. -ENOSPC, -EOPNOTSUPP. Called
+ * only where features have VBH_FEAT_DONATE.
+ */
+int host_donate(struct vbh_guest *guest, u64 gpa, u64 len);
+/* Bytes that are missing of what the body keeps back. */
+u64 host_wanted(struct vbh_guest *guest);
 
 /* Memory of the event ring, for the core to write: page n of it, or NULL. */
 void *host_map_ring(struct vbh_guest *guest, u64 gpa);

@@ -22,6 +22,7 @@ static s64 hc_status(struct vbh_vcpu *vcpu, const u64 args[4])
 	s.body = guest->body;
 	s.cpus = guest->cpus;
 	s.regions = guest->regions.nr;
+	s.max_regions = guest->regions.max;
 	s.pins = pin_count(&guest->pins);
 	s.features = guest->features;
 	s.events = guest->log.head;
@@ -161,6 +162,7 @@ static s64 (*const handler[VBH_HC_NR])(struct vbh_vcpu *vcpu, const u64 args[4])
 	[VBH_HC_CATALOGUE - VBH_HC_BASE] = hc_catalogue,
 	[VBH_HC_SYMBOLS - VBH_HC_BASE] = hc_symbols,
 	[VBH_HC_MODULE - VBH_HC_BASE] = hc_module,
+	[VBH_HC_DONATE - VBH_HC_BASE] = hc_donate,
 };
 
 static u32 number_detail(u64 nr)

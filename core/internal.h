@@ -36,11 +36,12 @@ int guest_add_region(struct vbh_guest *guest, const struct region *r);
 /* guest_protect_own(), with the lock held. */
 int guest_protect(struct vbh_guest *guest, u64 gpa, u64 len, u32 rights,
 		  enum vbh_region_kind kind);
-/* Take the regions with ids from first to last away again. */
-void guest_unprotect(struct vbh_guest *guest, u32 first, u32 last);
+/* Take the regions from address `from` on with ids from first to last away again. */
+void guest_unprotect(struct vbh_guest *guest, u64 from, u32 first, u32 last);
 
 /* Hypercalls that have a file of their own. */
 s64 hc_region_add(struct vbh_vcpu *vcpu, const u64 args[4]);
+s64 hc_donate(struct vbh_vcpu *vcpu, const u64 args[4]);
 s64 hc_region_del(struct vbh_vcpu *vcpu, const u64 args[4]);
 s64 hc_text(struct vbh_vcpu *vcpu, const u64 args[4]);
 s64 hc_sites(struct vbh_vcpu *vcpu, const u64 args[4]);

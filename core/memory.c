@@ -427,7 +427,7 @@ static void let_go(struct vbh_guest *guest, u64 gpa, u32 want)
 			give |= VBH_R;
 	}
 	while ((r = region_denies(&guest->regions, gpa, want))) {
-		region_grant(&guest->regions, r->id, give);
+		region_grant(&guest->regions, r->start, r->id, give);
 		host_stage2_update(guest, r->start, r->end - r->start);
 	}
 	host_flush(guest);

@@ -156,11 +156,11 @@ static int add_run(struct vbh_guest *guest, const struct vbh_text *t)
 		r.kind = VBH_REGION_MODULE_TEXT;
 		r.flags = VBH_REGION_F_PATCHABLE;
 	}
-	if (vec_grow(guest, &guest->patch.texts, 1))
+	if (text_grow(guest, 1))
 		return -ENOSPC;
 	err = guest_add_region(guest, &r);
 	if (!err)
-		text_take(&guest->patch, t);
+		text_take_one(&guest->patch, t);
 	return err;
 }
 
@@ -282,7 +282,7 @@ static void give_back(struct vbh_guest *guest, u32 i)
 	u64 gpa;
 
 	memcpy(&t, vec_at(&guest->patch.texts, i), sizeof(t));
-	vec_remove(&guest->patch.texts, i);
+	text_remove(&guest->patch, i);
 	if (!region_take_run(&guest->regions, t.tag, t.gfn * PAGE_SIZE, &r))
 		return;
 	for (gpa = r.start; r.kind == VBH_REGION_MODULE_TEXT && gpa < r.end; gpa += PAGE_SIZE)
@@ -332,10 +332,10 @@ static s64 live(struct vbh_vcpu *vcpu, u32 tag, u64 name)
 /* What else the guest has protected with this tag was never executed. */
 static bool drop_regions(struct vbh_guest *guest, u32 tag)
 {
-	struct region r;
+	struct region r = { 0 };
 	u32 n;
 
-	for (n = 0; n < SLICE_RUNS && region_take_tag(&guest->regions, tag, &r); n++)
+	for (n = 0; n < SLICE_RUNS && region_take_tag(&guest->regions, r.start, tag, &r); n++)
 		host_stage2_update(guest, r.start, r.end - r.start);
 	if (n)
 		host_flush(guest);

@@ -46,6 +46,14 @@ struct patch_text {
 	u32 tag;
 };
 
+/* The same, to be found by its memory. */
+struct patch_place {
+	u32 gfn;
+	u32 pages;
+	u32 gva;
+	u32 tag;
+};
+
 /* A trampoline of ftrace that is called by `users` sites, and protected because of that. */
 struct patch_tramp {
 	u32 gva;		/* page aligned */
@@ -58,6 +66,7 @@ struct patch_tramp {
 
 struct patch_state {
 	struct vec texts;	/* struct patch_text */
+	struct vec places;	/* struct patch_place, of each text one */
 	struct vec mcount;	/* u32 */
 	struct vec jumps;	/* struct jump_site */
 	struct vec calls;	/* struct call_site */
@@ -148,7 +157,15 @@ const struct patch_text *text_at(const struct patch_state *p, u64 gva);
 bool text_overlap(const struct patch_state *p, u64 gva, u64 gpa, u64 len);
 /* Well-formed, and no text that is known already? Then it can be taken in; there is room. */
 bool text_sane(const struct vbh_guest *guest, const struct vbh_text *t);
-void text_take(struct patch_state *p, const struct vbh_text *t);
+/* Is there room for n more? */
+int text_grow(struct vbh_guest *guest, u32 n);
+/*
+ * Take in n texts that are sane, ascending by gva, at most VBH_MAX_TEXTS of them in a
+ * page, which is overwritten. -EINVAL, with none taken in: two share memory.
+ */
+int text_take(struct patch_state *p, void *page, u32 n);
+void text_take_one(struct patch_state *p, const struct vbh_text *t);
+void text_remove(struct patch_state *p, u32 i);
 /* A note of each run of text with this tag, which comes or goes. */
 void text_note(struct vbh_vcpu *vcpu, u32 tag, bool comes, u64 name);
 /* The linear address of a byte of known text or of a live trampoline, or 0. */

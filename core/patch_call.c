@@ -44,18 +44,6 @@ static bool text_ok(struct vbh_guest *guest, const struct vbh_text *t)
 	return true;
 }
 
-void text_take(struct patch_state *p, const struct vbh_text *t)
-{
-	struct patch_text text = {
-		.gva = (u32)t->gva,
-		.pages = t->len / PAGE_SIZE,
-		.gfn = t->gpa / PAGE_SIZE,
-		.tag = t->tag,
-	};
-
-	vec_merge(&p->texts, &text, 1);
-}
-
 void text_note(struct vbh_vcpu *vcpu, u32 tag, bool comes, u64 name)
 {
 	const struct vec *v = &vcpu->guest->patch.texts;
@@ -84,29 +72,29 @@ s64 hc_text(struct vbh_vcpu *vcpu, const u64 args[4])
 	struct vbh_guest *guest = vcpu->guest;
 	struct patch_state *p = &guest->patch;
 	const struct vbh_text *t;
-	u32 n = args[1], i;
+	u32 n = args[1], i, tag;
+	u64 end = 0;
 	int err;
 
 	if (guest->state == VBH_STATE_OPEN && args[1] > VBH_MAX_TEXTS)
 		return -EINVAL;
 	err = copy_batch(guest, args[0], n * sizeof(*t));
 	if (!err)
-		err = vec_grow(guest, &p->texts, n);
+		err = text_grow(guest, n);
 	if (err)
 		return err;
-	/* One that is good is taken in at once, so that the next can't overlap it. */
 	for (i = 0, t = p->scratch; i < n; i++, t++) {
-		if (!text_ok(guest, t))
-			break;
-		text_take(p, t);
+		if (!text_ok(guest, t) || (i && t->gva < end))
+			return -EINVAL;
+		end = t->gva + t->len;	/* 0: nothing can follow */
+		if (!end && i + 1 < n)
+			return -EINVAL;
 	}
-	if (i == n) {
-		text_note(vcpu, (--t)->tag, true, args[2]);
-		return 0;
-	}
-	while (i--)
-		vec_remove(&p->texts, vec_upto(&p->texts, (u32)(--t)->gva) - 1);
-	return -EINVAL;
+	tag = t[-1].tag;
+	err = text_take(p, p->scratch, n);
+	if (!err)
+		text_note(vcpu, tag, true, args[2]);
+	return err;
 }
 
 static bool len_ok(const struct vbh_site *s)
@@ -370,4 +358,5 @@ void patch_drop(struct vbh_vcpu *vcpu, u32 tag, u64 name)
 	drop_in(vcpu->guest, &p->calls, tag);
 	drop_in(vcpu->guest, &p->entries, tag);
 	vec_remove_tag(&p->texts, tag);
+	vec_remove_tag(&p->places, tag);
 }

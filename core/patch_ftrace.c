@@ -107,6 +107,18 @@ static int copy_of(struct vbh_guest *guest, u64 gva, u64 gpa)
 	return -1;
 }
 
+/* text_poke can't be told that there is no room: what is kept back is for this. */
+static bool tramp_protect(struct vbh_guest *guest, const struct region *r)
+{
+	bool ok;
+
+	guest->urgent = true;
+	ok = !vec_grow(guest, &guest->patch.tramps, 1) && !guest_add_region(guest, r);
+	guest->urgent = false;
+	event_show(guest);	/* and it is said that there is less of it now */
+	return ok;
+}
+
 static bool tramp_add(struct vbh_guest *guest, u64 gva, u64 gpa)
 {
 	struct patch_state *p = &guest->patch;
@@ -122,13 +134,13 @@ static bool tramp_add(struct vbh_guest *guest, u64 gva, u64 gpa)
 	int caller;
 
 	t.region = guest->regions.next_id;
-	if (vec_grow(guest, &p->tramps, 1) || guest_add_region(guest, &r))
+	if (!tramp_protect(guest, &r))
 		return false;
 	host_flush(guest);
 	/* Only now no CPU can change it any more. */
 	caller = copy_of(guest, gva, gpa);
 	if (caller < 0) {
-		guest_unprotect(guest, t.region, t.region);
+		guest_unprotect(guest, gpa, t.region, t.region);
 		return false;
 	}
 	t.caller = caller;
@@ -209,7 +221,7 @@ void ftrace_put(struct vbh_guest *guest, u64 to)
 		return;
 	}
 	vec_remove(v, i - 1);
-	guest_unprotect(guest, t.region, t.region);
+	guest_unprotect(guest, t.gfn * PAGE_SIZE, t.region, t.region);
 }
 
 static bool caller_ok(const struct patch_state *p, const struct vbh_ftrace_caller *c, u32 tail)

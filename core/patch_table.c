@@ -118,6 +118,7 @@ void vec_remove_range(struct vec *v, u32 from, u32 last)
 }
 
 VBH_STATIC_ASSERT(__builtin_offsetof(struct patch_text, tag) == 3 * sizeof(u32));
+VBH_STATIC_ASSERT(__builtin_offsetof(struct patch_place, tag) == 3 * sizeof(u32));
 VBH_STATIC_ASSERT(__builtin_offsetof(struct symbol, tag) == 3 * sizeof(u32));
 
 void vec_remove_tag(struct vec *v, u32 tag)
@@ -158,34 +159,36 @@ static bool overlap(u64 a, u64 a_len, u64 b, u64 b_len)
 	return a < b + b_len && b < a + a_len;
 }
 
+/* The last text that begins at or below a page of memory, or NULL. */
+static const struct patch_place *place_upto(const struct patch_state *p, u64 gfn)
+{
+	u32 i = gfn <= ~0u ? vec_upto(&p->places, gfn) : 0;
+
+	return i ? vec_at(&p->places, i - 1) : NULL;
+}
+
+/* Texts are apart in both orders: the last one that begins before the end reaches furthest. */
 bool text_overlap(const struct patch_state *p, u64 gva, u64 gpa, u64 len)
 {
-	u32 i;
+	const struct patch_place *place = place_upto(p, (gpa + len - 1) / PAGE_SIZE);
+	u32 last = gva + len - 1, i = vec_upto(&p->texts, last);
+	const struct patch_text *t = i ? vec_at(&p->texts, i - 1) : NULL;
 
-	for (i = 0; i < p->texts.nr; i++) {
-		const struct patch_text *t = vec_at(&p->texts, i);
-
-		if (overlap(gva, len, GVA(t->gva), text_len(t)) ||
-		    overlap(gpa, len, t->gfn * PAGE_SIZE, text_len(t)))
-			return true;
-	}
-	for (i = 0; i < p->tramps.nr; i++) {
-		if (overlap(gva, len, GVA(key_at(&p->tramps, i)), PAGE_SIZE))
-			return true;
-	}
-	return false;
+	if (t && overlap(gva, len, GVA(t->gva), text_len(t)))
+		return true;
+	if (place && place->gfn + (u64)place->pages > gpa / PAGE_SIZE)
+		return true;
+	i = vec_upto(&p->tramps, last);
+	return i && overlap(gva, len, GVA(key_at(&p->tramps, i - 1)), PAGE_SIZE);
 }
 
 u64 patch_gva(const struct patch_state *p, u64 gpa)
 {
+	const struct patch_place *place = place_upto(p, gpa / PAGE_SIZE);
 	u32 i;
 
-	for (i = 0; i < p->texts.nr; i++) {
-		const struct patch_text *t = vec_at(&p->texts, i);
-
-		if (gpa - t->gfn * PAGE_SIZE < text_len(t))
-			return GVA(t->gva) + (gpa - t->gfn * PAGE_SIZE);
-	}
+	if (place && gpa / PAGE_SIZE - place->gfn < place->pages)
+		return GVA(place->gva) + (gpa - place->gfn * PAGE_SIZE);
 	for (i = 0; i < p->tramps.nr; i++) {
 		const struct patch_tramp *t = vec_at(&p->tramps, i);
 
@@ -193,6 +196,73 @@ u64 patch_gva(const struct patch_state *p, u64 gpa)
 			return GVA(t->gva) + (gpa & ~PAGE_MASK);
 	}
 	return 0;
+}
+
+int text_grow(struct vbh_guest *guest, u32 n)
+{
+	int err = vec_grow(guest, &guest->patch.texts, n);
+
+	return err ? err : vec_grow(guest, &guest->patch.places, n);
+}
+
+VBH_STATIC_ASSERT(VBH_MAX_TEXTS * (sizeof(struct patch_text) + sizeof(struct patch_place)) <=
+		  PAGE_SIZE);
+VBH_STATIC_ASSERT(2 * sizeof(struct patch_text) == sizeof(struct vbh_text));
+
+static struct patch_text text_of(const struct vbh_text *t)
+{
+	struct patch_text text = { t->gva, t->len / PAGE_SIZE, t->gpa / PAGE_SIZE, t->tag };
+
+	return text;
+}
+
+static struct patch_place place_of(const struct patch_text *t)
+{
+	struct patch_place place = { t->gfn, t->pages, t->gva, t->tag };
+
+	return place;
+}
+
+int text_take(struct patch_state *p, void *page, u32 n)
+{
+	const struct vbh_text *in = page;
+	struct patch_text *texts = page;
+	struct patch_place *places = (void *)(texts + VBH_MAX_TEXTS);
+	u32 i, k;
+
+	/* In its place, and half as large. */
+	for (i = 0; i < n; i++)
+		texts[i] = text_of(&in[i]);
+	for (i = 0; i < n; i++) {
+		struct patch_place place = place_of(&texts[i]);
+
+		for (k = i; k && places[k - 1].gfn > place.gfn; k--)
+			places[k] = places[k - 1];
+		if ((k && places[k - 1].gfn + (u64)places[k - 1].pages > place.gfn) ||
+		    (k < i && place.gfn + (u64)place.pages > places[k + 1].gfn))
+			return -EINVAL;
+		places[k] = place;
+	}
+	vec_merge(&p->texts, texts, n);
+	vec_merge(&p->places, places, n);
+	return 0;
+}
+
+void text_take_one(struct patch_state *p, const struct vbh_text *t)
+{
+	struct patch_text text = text_of(t);
+	struct patch_place place = place_of(&text);
+
+	vec_merge(&p->texts, &text, 1);
+	vec_merge(&p->places, &place, 1);
+}
+
+void text_remove(struct patch_state *p, u32 i)
+{
+	const struct patch_text *t = vec_at(&p->texts, i);
+
+	vec_remove(&p->places, vec_upto(&p->places, t->gfn) - 1);
+	vec_remove(&p->texts, i);
 }
 
 static int gpa_of(const struct patch_state *p, u64 gva, u64 *gpa)
@@ -368,6 +438,7 @@ void patch_init(struct patch_state *p)
 	u32 i;
 
 	vec_init(&p->texts, sizeof(struct patch_text));
+	vec_init(&p->places, sizeof(struct patch_place));
 	vec_init(&p->mcount, sizeof(u32));
 	vec_init(&p->jumps, sizeof(struct jump_site));
 	vec_init(&p->calls, sizeof(struct call_site));

@@ -9,10 +9,12 @@
 
 #include <vbh/abi.h>
 
+struct vbh_guest;
+
 struct region {
 	u64 start;		/* guest-physical, page aligned */
 	u64 end;		/* one past */
-	u64 max_end;		/* the highest end of this and all earlier entries */
+	u64 max_end;		/* the highest of this and those before it in its leaf */
 	u32 rights;
 	u32 tag;
 	u16 kind;
@@ -21,12 +23,34 @@ struct region {
 	u32 id;			/* order of arrival, never reused */
 };
 
-/* Sorted by start. */
+/* A page of them. */
+#define REGION_LEAF_MAX		102u
+struct region_leaf {
+	u64 before;		/* the highest end in all earlier leaves; of a spare one: the next */
+	u32 nr;			/* not 0 */
+	u32 reserved;
+	struct region r[REGION_LEAF_MAX];
+};
+
+/* Sorted by start. 512 leaves hang on a page of pointers. */
+#define REGION_DIRS		4u
 struct region_table {
-	struct region *table;
+	void **dir[REGION_DIRS];
+	void *spare;		/* leaves that are not in use */
+	u32 leaves;
 	u32 nr;
 	u32 max;
 	u32 next_id;
+};
+
+/* So many are for what must not fail (vbh_guest.urgent), beside those asked for. */
+#define REGION_RESERVE		64u
+/* With leaves half full. All module space, a page each, would be 2.5 times as many. */
+#define REGION_MAX		(REGION_DIRS * 512u * (REGION_LEAF_MAX / 2) - REGION_RESERVE)
+
+/* A place between two regions. */
+struct region_pos {
+	u32 leaf, i;
 };
 
 /* What holds at one address, and how far it holds. */
@@ -50,16 +74,21 @@ bool region_denials_have(const struct region_table *t, u64 gpa, u32 want, u8 fla
 /* Does no region touch [gpa, gpa + len)? len is not 0 and does not wrap. */
 bool region_free(const struct region_table *t, u64 gpa, u64 len);
 
-/* How many regions start at or below gpa. */
-u32 region_upto(const struct region_table *t, u64 gpa);
-/* Add one; -ENOSPC when full. The caller has checked the fields. */
-int region_insert(struct region_table *t, const struct region *r);
-/* Take out one region with an id from first to last, or with this tag; false if none is left. */
-bool region_take_id(struct region_table *t, u32 first, u32 last, struct region *out);
-bool region_take_tag(struct region_table *t, u32 tag, struct region *out);
+/* The place before the first region that starts at gpa or above. */
+struct region_pos region_from(const struct region_table *t, u64 gpa);
+/* The region behind the place, which moves over it only if p->i is added to; NULL: none. */
+struct region *region_at(const struct region_table *t, struct region_pos *p);
+/* Add one to guest->regions; -ENOSPC. The caller has checked the fields. */
+int region_insert(struct vbh_guest *guest, const struct region *r);
+/*
+ * Take out the first region from address `from` on with an id from first to last,
+ * or with this tag; false if there is none.
+ */
+bool region_take_id(struct region_table *t, u64 from, u32 first, u32 last, struct region *out);
+bool region_take_tag(struct region_table *t, u64 from, u32 tag, struct region *out);
 /* Take out the region with this tag that starts there; false: there is none. */
 bool region_take_run(struct region_table *t, u32 tag, u64 start, struct region *out);
-/* Give rights back to the region with this id. */
-void region_grant(struct region_table *t, u32 id, u32 rights);
+/* Give rights back to the region with this id, which starts there. */
+void region_grant(struct region_table *t, u64 start, u32 id, u32 rights);
 
 #endif

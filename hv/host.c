@@ -3,7 +3,12 @@
 #include "pt.h"
 #include "../core/string.h"
 
-#define POOL_RESERVE	64	/* pages */
+/*
+ * Pages that are kept back: the last for what must not fail, some more for the
+ * second stage.
+ */
+#define KEEP_URGENT	32
+#define KEEP_STAGE2	64
 
 u64 host_reg(struct vbh_vcpu *vcpu, enum vbh_reg reg)
 {
@@ -48,7 +53,7 @@ bool is_guest_ram(u64 pa)
 	pa &= PAGE_MASK;
 	for (i = 0; i < hv.params.nr_ram; i++)
 		if (pa >= hv.params.ram[i].start && pa + PAGE_SIZE <= hv.params.ram[i].end)
-			return !in_chunk(pa);
+			return !in_chunk(pa) && !mm_donated(pa);
 	return false;
 }
 
@@ -120,7 +125,12 @@ int host_translate(struct vbh_vcpu *vcpu, u64 cr3, u64 gva, u64 *gpa)
 
 int host_stage2_update(struct vbh_guest *guest, u64 gpa, u64 len)
 {
-	return stage2_sync(gpa, gpa + len);
+	int ret;
+
+	pool_keep(guest->urgent ? 0 : KEEP_URGENT);
+	ret = stage2_sync(gpa, gpa + len);
+	pool_keep(0);
+	return ret;
 }
 
 void host_flush(struct vbh_guest *guest)
@@ -131,7 +141,27 @@ void host_flush(struct vbh_guest *guest)
 /* What a guest hands over may be big; splitting tables of the second stage comes first. */
 void *host_alloc_page(struct vbh_guest *guest)
 {
-	return pool_pages_free() > POOL_RESERVE ? pool_page() : NULL;
+	return guest->urgent || pool_pages_free() > KEEP_STAGE2 ? pool_page() : NULL;
+}
+
+int host_donate(struct vbh_guest *guest, u64 gpa, u64 len)
+{
+	int ret;
+
+	/* Then an attacker could choose a page that is written. */
+	if (guest->state != VBH_STATE_OPEN && !hv.known_below)
+		return -EOPNOTSUPP;
+	ret = mm_donate(gpa, len);
+	if (!ret)
+		pool_give((u8 *)HV_DIRECT + gpa, len, true);
+	return ret;
+}
+
+u64 host_wanted(struct vbh_guest *guest)
+{
+	u64 pages = pool_pages_free();
+
+	return pages < KEEP_STAGE2 ? (KEEP_STAGE2 - pages) * PAGE_SIZE : 0;
 }
 
 void *host_map_ring(struct vbh_guest *guest, u64 gpa)
@@ -164,8 +194,10 @@ void host_status(struct vbh_guest *guest, struct vbh_status *status)
 {
 	u32 i;
 
-	status->memory = pool_bytes();
+	status->memory = hv.params.nr_chunks * VBH_CHUNK + pool_donated();
 	status->memory_free = pool_pages_free() * PAGE_SIZE;
+	status->memory_donated = pool_donated();
+	status->memory_kept = KEEP_STAGE2 * PAGE_SIZE;
 	for (i = 0; hv.vendor->name[i] && i < sizeof(status->vendor) - 1; i++)
 		status->vendor[i] = hv.vendor->name[i];
 }

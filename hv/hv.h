@@ -18,6 +18,7 @@
 #define HV_CHUNKS		VBH_IMAGE_BASE			/* chunk i at + i * VBH_CHUNK */
 #define HV_CPUS			(VBH_IMAGE_BASE + (1ull << 30))	/* CPU i at + i * HV_CPU_AREA */
 #define HV_WINDOWS		(VBH_IMAGE_BASE + (2ull << 30))	/* CPU i, slot s */
+#define HV_DIRECT		(2 * VBH_IMAGE_BASE)	/* what was donated, at + its address */
 #define HV_CPU_AREA		65536ull
 #define HV_CPU_PAGES		3	/* struct hv_cpu at the area's start */
 #define HV_STACK_PAGES		4	/* at its end; between them nothing is mapped */
@@ -86,6 +87,7 @@ struct hv {
 	u64 apic_pa;		/* 0: not trapped */
 	bool trap_icr;
 	bool la57;
+	bool known_below;	/* whatever writes past the second stage is known */
 	u64 zero_pa;		/* the page of zeroes behind the hypervisor's memory */
 	u64 ram_end;
 	struct vbh_launch params;	/* our copy */
@@ -145,16 +147,20 @@ enum hv_act {
 
 /* pool.c: pages of the hypervisor's own memory, cleared. NULL: none left. */
 int pool_init(void);
-void *pool_alloc(u32 pages);	/* contiguous in linear, not in physical addresses */
 void *pool_page(void);
 void pool_free(void *page);
+void pool_give(void *first, u64 bytes, bool donation);
+void pool_keep(u32 pages);	/* pool_page() leaves so many, until the next call */
 u64 pool_pages_free(void);
-u64 pool_bytes(void);
+u64 pool_donated(void);		/* bytes */
 u64 hv_pa(const void *va);	/* of image and pool */
 void *hv_va(u64 pa);		/* of pool pages: page tables */
 
 /* mm.c: the hypervisor's own address space. */
 int mm_init(void);
+/* Memory that the guest can't reach any more becomes ours; within 2 MiB of 2 MiB. -ENOSPC. */
+int mm_donate(u64 pa, u64 len);
+bool mm_donated(u64 pa);
 void *window_map(struct hv_cpu *cpu, enum hv_window slot, u64 pa, bool uncached);
 /* Is the whole page ordinary memory, and not ours? */
 bool is_guest_ram(u64 pa);
@@ -192,7 +198,7 @@ void hv_leave(struct hv_cpu *cpu) __noreturn;
 /* msr.c, cr.c, dt.c: handlers, the MSRs that always exit, the bits that CR4 has. */
 void cr_init(void);
 void msr_init(void);
-void msr_cpu_init(void);	/* on each CPU, before it is in guest mode */
+int msr_cpu_init(void);		/* on each CPU, before it is in guest mode */
 enum hv_act msr_read(struct hv_cpu *cpu, struct vm_exit *exit);
 enum hv_act msr_write(struct hv_cpu *cpu, struct vm_exit *exit);
 enum hv_act cr_write(struct hv_cpu *cpu, struct vm_exit *exit);

@@ -8,12 +8,12 @@
 void hv_entry(struct vbh_launch *params, u32 op, u32 cpu);
 
 /*
- * Pages for any machine: own tables, second-stage tables of the kernel's image
- * and the first GiBs, region table, SMP structures. And for each GiB: tables
- * of 2 MiB blocks in which modules happen to lie, and more regions.
+ * Pages for any machine: own tables, second-stage tables of the kernel's image and
+ * the first GiBs, its patch sites, SMP structures. And for each GiB a table, and some
+ * for what is mixed. What modules take is donated.
  */
-#define POOL_PAGES		160
-#define POOL_PAGES_PER_GIB	48
+#define POOL_PAGES		256
+#define POOL_PAGES_PER_GIB	4
 
 const struct vbh_image hv_image __section(".header") __used = {
 	.magic = VBH_IMAGE_MAGIC,

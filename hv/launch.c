@@ -84,11 +84,19 @@ __used int hv_init(struct vbh_launch *p)
 	return ret;
 }
 
-static u32 region_capacity(void)
+/*
+ * Is it known what a hypervisor below us writes to? There is none, or KVM, Hyper-V or
+ * QEMU, which are told by MSRs (msr_mark()). Others are told by calls, before we see them.
+ */
+static bool is_known_below(void)
 {
-	u64 gib = hv.ram_end >> 30;
+	u32 r[4];
 
-	return gib > 32 ? 8192 : 2048 + gib * 192;
+	cpuid(1, 0, r);
+	if (!(r[2] & BIT(31)))
+		return true;
+	cpuid(0x40000000, 0, r);
+	return r[1] == 0x4b4d564b || r[1] == 0x7263694d || r[1] == 0x54474354;
 }
 
 static int protect_self(void)
@@ -105,27 +113,24 @@ static int protect_self(void)
 /* On the hypervisor's own tables: all chunks are mapped now. */
 static int init_late(void)
 {
-	u32 room = region_capacity();
-	struct region *table;
-	u8 *zero;
+	u8 *zero = pool_page();
 	int ret;
 
-	table = pool_alloc((room * sizeof(*table) + PAGE_SIZE - 1) / PAGE_SIZE);
-	zero = pool_page();
-	if (!table || !zero)
+	if (!zero)
 		return -ENOMEM;
 	hv.zero_pa = hv_pa(zero);
+	hv.known_below = is_known_below();
 	hv.guest.body = VBH_BODY_BARE_METAL;
-	hv.guest.features = VBH_FEAT_HOTPLUG | VBH_FEAT_STOP |
+	hv.guest.features = VBH_FEAT_HOTPLUG | VBH_FEAT_STOP | VBH_FEAT_DONATE |
 			    (hv.caps.exec_split ? VBH_FEAT_EXEC_SPLIT : 0) |
 			    (hv.caps.s2_exec_only ? VBH_FEAT_EXEC_ONLY : 0);
 	hv.guest.cpus = hv.params.cpus;
-	hv.guest.max_regions = room;
+	hv.guest.max_regions = REGION_MAX;
 	hv.guest.max_gpa = BIT(hv.params.phys_bits);
 	if (hv.guest.max_gpa > PT_SIZE(hv.caps.s2_levels))
 		hv.guest.max_gpa = PT_SIZE(hv.caps.s2_levels);
 	hv.guest.sipi_page = hv.params.sipi_page;
-	guest_init(&hv.guest, table);
+	guest_init(&hv.guest);
 	ret = hv.vendor->init();
 	if (!ret)
 		ret = stage2_init();
@@ -228,8 +233,11 @@ __used __noreturn void hv_launch(u32 index)
 		hv_error(error, sizeof(error), late_error(ret));
 	} else {
 		vcpu_init(&cpu->vcpu, &hv.guest, index);
-		msr_cpu_init();
-		ret = hv.vendor->cpu_on(cpu, &st, error, sizeof(error));
+		ret = msr_cpu_init();
+		if (ret)
+			hv_error(error, sizeof(error), late_error(ret));
+		else
+			ret = hv.vendor->cpu_on(cpu, &st, error, sizeof(error));
 	}
 	if (ret)
 		hv_launch_failed(cpu, &st, ret, error);

@@ -101,6 +101,41 @@ int mm_init(void)
 	return ret;
 }
 
+/* Without a lock: an entry that is there stays. */
+bool mm_donated(u64 pa)
+{
+	u8 level = 0;
+
+	return READ_ONCE(*pt_slot(&tables, HV_DIRECT + pa, &level, false)) & tables.format->present;
+}
+
+/* Take what is ours from now on out of every window. */
+static void close_windows(u64 pa, u64 len)
+{
+	u32 cpu, slot;
+
+	for (cpu = 0; cpu < hv.params.cpus; cpu++)
+		for (slot = WINDOW_LOOK; slot < HV_WINDOW_SLOTS; slot++)
+			if ((windows[cpu][slot] & PT_ADDR) - pa < len)
+				WRITE_ONCE(windows[cpu][slot], 0);
+}
+
+int mm_donate(u64 pa, u64 len)
+{
+	u8 level = (pa | len) & (PT_SIZE(1) - 1) ? 0 : 1;
+	u64 at;
+
+	/* A table for each level below the top is enough, for it lies in one block. */
+	if (pa + len > BIT(hv.la57 ? 52 : 46) || pool_pages_free() < tables.levels)
+		return -ENOSPC;
+	for (at = pa; at < pa + len; at += PT_SIZE(level))
+		if (map(HV_DIRECT + at, at, level, VBH_R | VBH_W))
+			return -ENOSPC;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);	/* see guest_look() */
+	close_windows(pa, len);
+	return 0;
+}
+
 void *window_map(struct hv_cpu *cpu, enum hv_window slot, u64 pa, bool uncached)
 {
 	u64 va = window_va(cpu->index, slot);
@@ -124,7 +159,17 @@ void *guest_look(struct hv_cpu *cpu, u64 gpa)
 
 	if (windows[cpu->index][slot] == ((gpa & PAGE_MASK) | window_cached))
 		return (void *)(window_va(cpu->index, slot) + (gpa & ~PAGE_MASK));
-	return is_guest_ram(gpa) ? window_map(cpu, slot, gpa, false) : NULL;
+	if (!is_guest_ram(gpa))
+		return NULL;
+	/*
+	 * It may be donated meanwhile. INVLPG serialises: either it is seen here that
+	 * it was, or who takes it sees the window.
+	 */
+	window_map(cpu, slot, gpa, false);
+	if (!mm_donated(gpa & PAGE_MASK))
+		return (void *)(window_va(cpu->index, slot) + (gpa & ~PAGE_MASK));
+	WRITE_ONCE(windows[cpu->index][slot], 0);
+	return NULL;
 }
 
 /*

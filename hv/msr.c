@@ -185,12 +185,16 @@ static bool is_protected(u64 gpa, u64 len)
 	return denied;
 }
 
-/* Whoever stores there knows nothing of our second stage. */
+/*
+ * Whoever stores there knows nothing of our second stage, and does so again and
+ * again: what he is given is never protected later, nor donated.
+ */
 static enum hv_act memory_write(struct hv_cpu *cpu, u32 msr, u64 value)
 {
 	u64 gpa, len;
 
-	if (msr_memory(&memory_facts, msr, value, &gpa, &len) && is_protected(gpa, len))
+	if (msr_memory(&memory_facts, msr, value, &gpa, &len) && len &&
+	    (is_protected(gpa, len) || guest_mark(&hv.guest, gpa, len)))
 		return absent_write(cpu, msr, value);
 	return plain_write(cpu, msr, value);
 }
@@ -286,10 +290,34 @@ void msr_init(void)
 		hv.vendor->intercept_msr_write(MSR_X2APIC_ICR);
 }
 
-void msr_cpu_init(void)
+/* The memory that has been handed out already. */
+static int mark_given(void)
+{
+	static const u32 given[] = {
+		MSR_KVM_OLD_LAST,		/* system time */
+		MSR_KVM_FIRST + 1,		/* the same; page faults, steal time, EOI */
+		MSR_KVM_FIRST + 2, MSR_KVM_FIRST + 3, MSR_KVM_FIRST + 4,
+		MSR_SYNTHETIC_FIRST + 0x01,	/* hypercalls, reference TSC, assist page, */
+		MSR_SYNTHETIC_FIRST + 0x21, MSR_SYNTHETIC_FIRST + 0x73,
+		MSR_SYNTHETIC_FIRST + 0x82, MSR_SYNTHETIC_FIRST + 0x83,	/* flags, messages */
+		MSR_HW_FEEDBACK_PTR,
+	};
+	u64 value, gpa, len;
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(given) && !ret; i++)
+		if (rdmsr_safe(given[i], &value) &&
+		    msr_memory(&memory_facts, given[i], value, &gpa, &len))
+			ret = guest_mark(&hv.guest, gpa, len);
+	return ret;
+}
+
+int msr_cpu_init(void)
 {
 	if (memory_facts.hyperv)
 		wrmsr_safe(MSR_HYPERV_VP_ASSIST, 0);
+	return mark_given();
 }
 
 enum hv_act msr_read(struct hv_cpu *cpu, struct vm_exit *exit)

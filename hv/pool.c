@@ -1,84 +1,76 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The hypervisor's own memory: a bit for each page of the chunks that the
- * loader gave. The image lies at the start of the first chunk.
+ * The hypervisor's own memory: a list of the free pages of the chunks that the
+ * loader gave, behind the image at the start of the first, and of what the guest
+ * has donated since. A chunk's page is seen at its place in HV_CHUNKS, a donated
+ * one at HV_DIRECT + its address.
  */
 #include "hv.h"
 #include "../core/string.h"
 
-#define CHUNK_PAGES		(VBH_CHUNK / PAGE_SIZE)
-#define POOL_MAX		(VBH_MAX_CHUNKS * CHUNK_PAGES)
+/* A free page: the next one's address, and a mark that none in use begins with. */
+#define FREE_MARK	0x65657266206d6d61ull
 
 /* Under hv.pool_lock. */
-static u64 used[POOL_MAX / 64];
-static u64 free_pages;
-static u32 hint;
+static u64 *free_list;
+static u64 free_pages, donated;
+static u32 kept;
 
-static u32 pool_size(void)
+void pool_give(void *first, u64 bytes, bool donation)
 {
-	return hv.params.nr_chunks * CHUNK_PAGES;
-}
+	u64 at;
 
-static bool page_used(u32 n)
-{
-	return used[n / 64] & BIT(n % 64);
+	spin_lock(&hv.pool_lock);
+	/* The lowest comes out first. */
+	for (at = bytes; at; at -= PAGE_SIZE) {
+		u64 *page = (u64 *)((u8 *)first + at - PAGE_SIZE);
+
+		page[0] = (u64)free_list;
+		page[1] = FREE_MARK;
+		free_list = page;
+		free_pages++;
+	}
+	if (donation)
+		donated += bytes;
+	spin_unlock(&hv.pool_lock);
 }
 
 int pool_init(void)
 {
-	u32 image = ((u64)hv_end - HV_CHUNKS) / PAGE_SIZE;
-	u32 n;
+	u64 size = hv.params.nr_chunks * VBH_CHUNK, image = (u64)hv_end - HV_CHUNKS;
 
-	if (image >= pool_size())
+	if (image >= size)
 		return -ENOMEM;
-	for (n = 0; n < image; n++)
-		used[n / 64] |= BIT(n % 64);
-	free_pages = pool_size() - image;
-	hint = image;
+	pool_give(hv_end, size - image, false);
 	return 0;
-}
-
-void *pool_alloc(u32 pages)
-{
-	u32 n, run = 0;
-	u8 *p = NULL;
-
-	spin_lock(&hv.pool_lock);
-	for (n = hint; n < pool_size(); n++) {
-		run = page_used(n) ? 0 : run + 1;
-		if (run < pages)
-			continue;
-		for (n -= pages - 1; run; run--, n++)
-			used[n / 64] |= BIT(n % 64);
-		if (pages == 1)
-			hint = n;
-		free_pages -= pages;
-		p = (u8 *)HV_CHUNKS + (u64)(n - pages) * PAGE_SIZE;
-		break;
-	}
-	spin_unlock(&hv.pool_lock);
-	if (p)
-		memset(p, 0, pages * PAGE_SIZE);
-	return p;
 }
 
 void *pool_page(void)
 {
-	return pool_alloc(1);
+	u64 *page = NULL;
+
+	spin_lock(&hv.pool_lock);
+	if (free_pages > kept) {
+		page = free_list;
+		free_list = (u64 *)page[0];
+		free_pages--;
+	}
+	spin_unlock(&hv.pool_lock);
+	if (page)
+		memset(page, 0, PAGE_SIZE);
+	return page;
 }
 
 void pool_free(void *page)
 {
-	u32 n = ((u64)page - HV_CHUNKS) / PAGE_SIZE;
+	if (((u64 *)page)[1] == FREE_MARK)
+		hv_bug("page freed twice", hv_pa(page), 0);
+	pool_give(page, PAGE_SIZE, false);
+}
 
-	spin_lock(&hv.pool_lock);
-	if (!page_used(n))
-		hv_bug("page freed twice", n, 0);
-	used[n / 64] &= ~BIT(n % 64);
-	free_pages++;
-	if (n < hint)
-		hint = n;
-	spin_unlock(&hv.pool_lock);
+void pool_keep(u32 pages)
+{
+	WRITE_ONCE(kept, pages);
 }
 
 u64 pool_pages_free(void)
@@ -86,15 +78,17 @@ u64 pool_pages_free(void)
 	return free_pages;
 }
 
-u64 pool_bytes(void)
+u64 pool_donated(void)
 {
-	return hv.params.nr_chunks * VBH_CHUNK;
+	return donated;
 }
 
 u64 hv_pa(const void *va)
 {
 	u64 off = (u64)va - HV_CHUNKS;
 
+	if ((u64)va >= HV_DIRECT)
+		return (u64)va - HV_DIRECT;
 	return hv.params.chunk[off / VBH_CHUNK] + off % VBH_CHUNK;
 }
 
@@ -105,5 +99,5 @@ void *hv_va(u64 pa)
 	for (i = 0; i < hv.params.nr_chunks; i++)
 		if (pa - hv.params.chunk[i] < VBH_CHUNK)
 			return (u8 *)HV_CHUNKS + i * VBH_CHUNK + (pa - hv.params.chunk[i]);
-	hv_bug("not a pool page", pa, 0);
+	return (u8 *)HV_DIRECT + pa;
 }

@@ -94,6 +94,7 @@
 #define MSR_X2APIC_ICR		0x830
 #define MSR_SYNTHETIC_FIRST	0x40000000	/* Hyper-V's, Xen's, KVM's */
 #define MSR_SYNTHETIC_LAST	0x4fffffff
+#define MSR_KVM_FIRST		0x4b564d00
 #define MSR_HYPERV_ICR		0x40000071
 #define MSR_HYPERV_VP_ASSIST	0x40000073
 #ifndef MSR_EFER

@@ -22,7 +22,8 @@
 
 /* Two CPUID ranges below are KVM's own, when it also speaks Hyper-V's or Xen's. */
 #define VBH_CPUID_BASE		0x40000200u
-#define VBH_KVM_REGIONS		4096u
+/* The memory for them is the VM's, up to its limit; the views of them are not. */
+#define VBH_KVM_REGIONS		65536u
 
 /* Rights of memory, as struct region has them, flattened for the MMU; immutable. */
 struct vbh_view {
@@ -66,7 +67,6 @@ struct kvm_vbh {
 	bool halted;			/* a rule said panic; until cleared */
 	bool shut_down;			/* triple fault: the next reset is one */
 	u8 last_sipi;			/* where CPUs were started before it began */
-	struct region *table;
 	struct list_head pages;		/* of host_alloc_page() */
 	u32 nr_pages;
 	struct vbh_window window[NR_WINDOWS];
@@ -134,7 +134,6 @@ u64 vbh_max_gpa(struct kvm_vcpu *vcpu);
 /* Is a vCPU in SMM, does one use SVM or VMX, or the VM Xen? Then it can't begin. */
 bool vbh_in_the_way(struct kvm *kvm);
 /* The steps of it, locked. */
-int vbh_table_alloc(struct kvm_vbh *vbh);
 void vbh_begun_set(struct kvm_vbh *vbh);
 void vbh_forget(struct kvm_vbh *vbh);
 /* As if the guest had never asked. With srcu held, or without vCPUs. */

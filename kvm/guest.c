@@ -66,7 +66,6 @@ static void discard(struct kvm_vbh *v)
 		vbh_log_running(-1);
 	vbh_views_free(v);
 	vbh_pages_free(v);
-	kvfree(v->table);
 	vbh_log_close(v);
 	cleanup_srcu_struct(&v->writers);
 	kfree(v);
@@ -265,25 +264,17 @@ void vbh_begun_set(struct kvm_vbh *v)
 	vbh_request_all(v);
 }
 
-int vbh_table_alloc(struct kvm_vbh *v)
-{
-	if (!v->table)
-		v->table = kvcalloc(VBH_KVM_REGIONS, sizeof(*v->table), GFP_KERNEL_ACCOUNT);
-	return v->table ? 0 : -ENOMEM;
-}
-
 int vbh_begin(struct kvm_vcpu *vcpu, u32 *clears)
 {
 	struct kvm_vbh *v = vcpu->kvm->arch.vbh;
-	int err;
+	int err = 0;
 
 	*clears = smp_load_acquire(&v->clears);	/* pairs with clear() */
 	if (smp_load_acquire(&v->begun))	/* pairs with begin() */
 		return 0;
 	mutex_lock(&v->lock);
 	*clears = v->clears;
-	err = vbh_table_alloc(v);
-	if (!err && !v->begun) {
+	if (!v->begun) {
 		if (vbh_in_the_way(vcpu->kvm))
 			err = -EBUSY;
 		else
@@ -295,7 +286,7 @@ int vbh_begin(struct kvm_vcpu *vcpu, u32 *clears)
 
 void vbh_forget(struct kvm_vbh *v)
 {
-	guest_init(&v->guest, v->table);
+	guest_init(&v->guest);
 	vbh_pages_free(v);
 	vbh_view_drop(v);
 }

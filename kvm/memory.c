@@ -14,7 +14,7 @@
 #include "../mmu/spte.h"
 #include "core/errno.h"
 
-#define RETIRED_MAX	(4 * VBH_KVM_REGIONS)	/* spans: 256 KiB of them */
+#define RETIRED_MAX	16384	/* spans: 256 KiB of them */
 
 static const struct vbh_span *span_at(const struct vbh_view *view, u64 gpa)
 {
@@ -125,15 +125,18 @@ static struct vbh_view *view_alloc(u32 spans)
 	return view;
 }
 
-/* Room for what the table may become until host_flush(). */
+/* Room for two spans a region; the next ones of a batch should not have to ask again. */
 int host_stage2_update(struct vbh_guest *guest, u64 gpa, u64 len)
 {
 	struct kvm_vbh *v = guest_to_vbh(guest);
 
-	if (!v->spare) {
-		v->spare = view_alloc(2 * VBH_KVM_REGIONS + 1);
-		if (!v->spare)
+	if (!v->spare || v->spare->room < 2 * guest->regions.nr + 1) {
+		struct vbh_view *view = view_alloc(4 * guest->regions.nr + 1024);
+
+		if (!view)
 			return -ENOSPC;
+		kvfree(v->spare);
+		v->spare = view;
 	}
 	if (v->dirty_start == v->dirty_end) {
 		v->dirty_start = gpa;

@@ -29,10 +29,11 @@ static u32 layout(void)
 {
 	return (VBH_ABI_VERSION ^ sizeof(struct state_head) << 12) + sizeof(struct state_vcpu) +
 	       sizeof(struct region) * 31 + sizeof(struct patch_text) * 61 +
+	       sizeof(struct patch_place) * 509 +
 	       sizeof(struct patch_tramp) * 127 + sizeof(struct known_module) * 251;
 }
 
-#define NR_VECS		9
+#define NR_VECS		10
 
 /*
  * In the order of the block; nr elements follow a u32. The module that is being
@@ -43,14 +44,15 @@ static void all_vecs(struct vbh_guest *g, struct vec *v[NR_VECS])
 	struct patch_state *p = &g->patch;
 
 	v[0] = &p->texts;
-	v[1] = &p->mcount;
-	v[2] = &p->jumps;
-	v[3] = &p->calls;
-	v[4] = &p->entries;
-	v[5] = &p->tramps;
-	v[6] = &g->module.catalogue;
-	v[7] = &g->module.symbols;
-	v[8] = &g->module.modules;
+	v[1] = &p->places;
+	v[2] = &p->mcount;
+	v[3] = &p->jumps;
+	v[4] = &p->calls;
+	v[5] = &p->entries;
+	v[6] = &p->tramps;
+	v[7] = &g->module.catalogue;
+	v[8] = &g->module.symbols;
+	v[9] = &g->module.modules;
 }
 
 /* What does not fit is counted only. */
@@ -143,6 +145,8 @@ static bool in_smm(const struct kvm_vbh *v)
 static int put_all(struct kvm_vbh *v, struct writer *w)
 {
 	struct vec *vecs[NR_VECS];
+	const struct region *r;
+	struct region_pos p;
 	int err;
 	u32 i, j;
 
@@ -151,7 +155,10 @@ static int put_all(struct kvm_vbh *v, struct writer *w)
 		err = put_vcpus(v, w);
 	if (err)
 		return err;
-	put(w, v->guest.regions.table, v->guest.regions.nr * sizeof(struct region));
+	for (p = region_from(&v->guest.regions, 0); (r = region_at(&v->guest.regions, &p)); p.i++) {
+		put(w, r, sizeof(*r));
+		cond_resched();
+	}
 	all_vecs(&v->guest, vecs);
 	for (i = 0; i < ARRAY_SIZE(vecs); i++) {
 		put(w, &vecs[i]->nr, sizeof(vecs[i]->nr));
@@ -282,7 +289,7 @@ static bool head_ok(const struct kvm_vbh *v, const struct state_head *h)
 	return h->magic == STATE_MAGIC && h->layout == layout() &&
 	       h->state >= VBH_STATE_OPEN && h->state <= VBH_STATE_UNLOCKED &&
 	       PAGE_ALIGNED(h->max_gpa) && h->max_gpa && h->max_gpa <= max_gpa(v) &&
-	       h->nr_regions <= VBH_KVM_REGIONS &&
+	       h->nr_regions <= VBH_KVM_REGIONS + REGION_RESERVE &&
 	       h->nr_vcpus <= atomic_read(&v->kvm->online_vcpus) &&
 	       log_ok(&h->log, h->max_gpa) && pins_ok(&h->pins);
 }
@@ -298,7 +305,7 @@ static void take_head(struct kvm_vbh *v, const struct state_head *h)
 	g->max_gpa = h->max_gpa;
 	g->cpus = atomic_read(&v->kvm->online_vcpus);
 	g->sipi_page = h->sipi_page;
-	guest_init(g, v->table);
+	guest_init(g);
 	g->state = h->state;
 	g->next_try = kvm_scale_tsc(rdtsc(), v->tsc_ratio) + v->tsc_offset + h->max_wait;
 	g->wrong_keys = h->wrong_keys;
@@ -354,20 +361,18 @@ static int take_regions(struct kvm_vbh *v, struct reader *r, u32 nr, u32 next_id
 {
 	const struct region *s = get(r, (u64)nr * sizeof(*s));
 	struct region_table *t = &v->guest.regions;
+	int err = s ? 0 : -EINVAL;
 	u32 i;
 
-	if (!s)
-		return -EINVAL;
-	for (i = 0; i < nr; i++) {
-		if (!region_ok(v, &s[i]))
-			return -EINVAL;
+	v->guest.urgent = true;
+	for (i = 0; i < nr && !err; i++) {
 		t->next_id = s[i].id;
-		if (region_insert(t, &s[i]))
-			return -EINVAL;
+		err = region_ok(v, &s[i]) ? region_insert(&v->guest, &s[i]) : -EINVAL;
 		cond_resched();
 	}
+	v->guest.urgent = false;
 	t->next_id = next_id;
-	return 0;
+	return err == -ENOSPC ? -ENOMEM : err;
 }
 
 static bool pages_ok(const struct vbh_guest *g, u32 gfn, u32 pages)
@@ -386,6 +391,16 @@ static bool text_ok(const struct vbh_guest *g, const struct patch_text *t,
 	return PAGE_ALIGNED(t->gva) && t->gva >= (u32)VBH_TEXT_GVA_MIN && t->pages &&
 	       text_end(t) <= 1ull << 32 && pages_ok(g, t->gfn, t->pages) &&
 	       (!before || text_end(before) <= t->gva);
+}
+
+/* Of each text one, apart in memory as well. */
+static bool place_ok(const struct patch_state *p, const struct patch_place *at,
+		     const struct patch_place *before)
+{
+	const struct patch_text *t = text_at(p, GVA(at->gva));
+
+	return t && t->gva == at->gva && t->pages == at->pages && t->gfn == at->gfn &&
+	       t->tag == at->tag && (!before || before->gfn + (u64)before->pages <= at->gfn);
 }
 
 static bool tramp_ok(const struct vbh_guest *g, const struct patch_tramp *t)
@@ -413,6 +428,8 @@ static bool element_ok(const struct vbh_guest *g, const struct vec *v, const voi
 
 	if (v == &p->texts)
 		return text_ok(g, at, before);
+	if (v == &p->places)
+		return place_ok(p, at, before);
 	if (v == &p->calls)
 		return (c->kind == VBH_SITE_CALL || c->kind == VBH_SITE_TAIL ||
 			c->kind == VBH_SITE_TRAMP || c->kind == VBH_SITE_FTRACE) &&
@@ -460,11 +477,10 @@ static bool clears_text(const struct region_table *t, const struct patch_text *t
 {
 	u64 start = (u64)text->gfn << PAGE_SHIFT;
 	u64 end = start + ((u64)text->pages << PAGE_SHIFT);
-	u32 i;
+	struct region_pos p;
+	const struct region *r;
 
-	for (i = region_upto(t, start); i && t->table[i - 1].start == start; i--) {
-		const struct region *r = &t->table[i - 1];
-
+	for (p = region_from(t, start); (r = region_at(t, &p)) && r->start == start; p.i++) {
 		if (r->kind == VBH_REGION_MODULE_TEXT && r->tag == text->tag && r->end != end)
 			return false;
 	}
@@ -503,6 +519,9 @@ static int take_all(struct kvm_vbh *v, struct reader *r)
 	all_vecs(&v->guest, vecs);
 	for (i = 0; !err && i < ARRAY_SIZE(vecs); i++) {
 		err = take_vec(v, r, vecs[i]);
+		if (!err && vecs[i] == &v->guest.patch.places &&
+		    vecs[i]->nr != v->guest.patch.texts.nr)
+			err = -EINVAL;
 		if (!err && vecs[i] == &v->guest.patch.texts) {
 			err = check_texts(&v->guest, &h->ftrace);
 			if (!err && h->ftrace.size)
@@ -534,7 +553,7 @@ int vbh_state_set(struct kvm_vbh *v, const struct kvm_vbh_state __user *user)
 	if (v->begun || !atomic_read(&v->kvm->online_vcpus) || vbh_in_the_way(v->kvm))
 		err = -EBUSY;
 	else
-		err = vbh_table_alloc(v);
+		err = 0;
 	if (!err) {
 		err = take_all(v, &r);
 		if (err)

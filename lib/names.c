@@ -142,6 +142,7 @@ static const struct vbh_name hypercalls[] = {
 	{ VBH_HC_CATALOGUE - VBH_HC_BASE, "catalogue" },
 	{ VBH_HC_SYMBOLS - VBH_HC_BASE, "symbols" },
 	{ VBH_HC_MODULE - VBH_HC_BASE, "module" },
+	{ VBH_HC_DONATE - VBH_HC_BASE, "donate" },
 };
 
 static const struct vbh_name features[] = {
@@ -149,6 +150,7 @@ static const struct vbh_name features[] = {
 	{ 1, "exec_only" },
 	{ 2, "hotplug" },
 	{ 3, "stop" },
+	{ 4, "donate" },
 };
 
 static const struct vbh_name event_flags[] = {

@@ -14,8 +14,10 @@ static struct dentry *dir;
 static int memory_show(struct seq_file *m, void *v)
 {
 	mutex_lock(&vbh_mutex);
-	if (vbh_mode == VBH_NATIVE)
+	if (vbh_mode == VBH_NATIVE) {
 		launch_show_memory(m);
+		donate_show(m);
+	}
 	mutex_unlock(&vbh_mutex);
 	return 0;
 }

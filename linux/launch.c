@@ -317,6 +317,7 @@ int launch_stop(void)
 		       cpumask_pr_args(&launched), err, r->error_cpu);
 	} else {
 		space_destroy(&space);
+		donate_free();
 		machine_forget();
 		cpus_slow_init(false);
 		pr_info("every CPU is native again\n");

@@ -61,6 +61,7 @@ static void set_mode(enum vbh_mode mode)
 		set_emergency("cpu_emergency_unregister_virt_callback");
 	WRITE_ONCE(vbh_mode, mode);
 	WRITE_ONCE(sealed, false);
+	donate_watch(mode == VBH_NATIVE);
 	if (!was_on && is_on)
 		set_emergency("cpu_emergency_register_virt_callback");
 	dev_wake();
@@ -326,6 +327,7 @@ no_machine:
 static void __exit vbh_exit(void)
 {
 	debugfs_unregister();
+	donate_exit();
 	dev_exit();
 	cpus_exit();
 	machine_exit();

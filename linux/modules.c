@@ -136,6 +136,9 @@ static int protect(struct module *mod)
 
 	if (find(mod))
 		return 0;
+	err = donate_module(mod);
+	if (err)
+		return err;
 	g = remember(mod, 0);
 	if (!g)
 		return -ENOMEM;
@@ -177,6 +180,14 @@ static int hold(struct guarded *g)
 	return 0;
 }
 
+static int module_fail(struct vbh_why *why, int err, const struct module *mod, const char *how)
+{
+	char what[MODULE_NAME_LEN + 32];
+
+	scnprintf(what, sizeof(what), "module %s %s", mod->name, how);
+	return donate_fail(why, err, what);
+}
+
 /*
  * What may be patched in a module can be told only before the seal, unless it is
  * listed. If the policy lets any in later, its text can't be protected from the
@@ -185,6 +196,7 @@ static int hold(struct guarded *g)
 static void module_live(struct module *mod)
 {
 	struct guarded *g = find(mod);
+	struct vbh_why why;
 	long err;
 
 	if (g && g->listed) {
@@ -202,7 +214,7 @@ static void module_live(struct module *mod)
 	}
 	err = protect(mod);
 	if (err)
-		pr_err("module %s is not protected: %ld\n", mod->name, err);
+		module_fail(&why, err, mod, "is not protected");
 }
 
 static int refuse(const struct module *mod, int err, const char *why)
@@ -215,8 +227,11 @@ static int refuse(const struct module *mod, int err, const char *why)
 static int module_listed(struct module *mod)
 {
 	struct guarded *g = remember(mod, VBH_TAG_MODULE);
-	int err = g ? listed_coming(mod, g->tag, region_rule(VBH_REGION_MODULE_TEXT)) : -ENOMEM;
+	struct vbh_why why;
+	int err = g ? donate_module(mod) : -ENOMEM;
 
+	if (!err)
+		err = listed_coming(mod, g->tag, region_rule(VBH_REGION_MODULE_TEXT));
 	if (!err) {
 		g->listed = true;
 		return NOTIFY_DONE;
@@ -225,8 +240,19 @@ static int module_listed(struct module *mod)
 		forget(g);
 	if (err == -EACCES)
 		return refuse(mod, -EPERM, "is not as a module of VBH's catalogue is");
-	pr_err("module %s can't be checked: %d\n", mod->name, err);
-	return notifier_from_errno(err);
+	module_fail(&why, err, mod, "can't be checked");
+	return notifier_from_errno(err == -ENOSPC ? -ENOMEM : err);
+}
+
+/* One that could not be protected when it is live does not come. */
+static int module_room(const struct module *mod)
+{
+	int err = vbh_state() == VBH_STATE_OPEN ? donate_module(mod) : 0;
+	struct vbh_why why;
+
+	if (err)
+		module_fail(&why, err, mod, "can't be protected and is not loaded");
+	return notifier_from_errno(err ? -ENOMEM : 0);
 }
 
 static int module_coming(struct module *mod)
@@ -238,7 +264,7 @@ static int module_coming(struct module *mod)
 	if (is_livepatch_module(mod) &&
 	    !sites_allowed(VBH_PATCH_LIVEPATCH))
 		return refuse(mod, -EPERM, "is a livepatch, which VBH's policy denies now");
-	return sites_allowed(VBH_PATCH_MODULES) ? NOTIFY_DONE : module_listed(mod);
+	return sites_allowed(VBH_PATCH_MODULES) ? module_room(mod) : module_listed(mod);
 }
 
 static int module_event(struct notifier_block *nb, unsigned long state,
@@ -289,7 +315,7 @@ int modules_start(struct vbh_why *why)
 		}
 	}
 	if (failed)
-		vbh_fail(why, err, "regions: module %s: %d", failed->name, err);
+		module_fail(why, err, failed, "can't be protected");
 	facts_unlock_modules();
 	return err;
 }

@@ -7,10 +7,15 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/log2.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <asm/msr.h>
 #include <asm/special_insns.h>
 #include "listed.h"
+
+/* What the kernel's regions and sites take at most; and the catalogue, and what it exports. */
+#define ROOM_KERNEL	SZ_512K
+#define ROOM_LISTED	SZ_1M
 
 #define RING_DEFAULT	2048u
 #define RING_FEWEST	64u
@@ -157,12 +162,14 @@ static int apply_regions(const struct vbh_policy *p, int catalogue, struct vbh_w
 
 	sites_keep_locks();
 	region_policy(p);
-	err = region_batch_begin(&batch, REGION_TAG_KERNEL);
+	err = donate_room(is_listed(p) ? ROOM_LISTED : ROOM_KERNEL);
+	if (!err)
+		err = region_batch_begin(&batch, REGION_TAG_KERNEL);
 	if (!err)
 		err = region_batch_end(&batch,
 				       facts_kernel(region_batch_add, &batch));
 	if (err)
-		return vbh_fail(why, err, "regions of the kernel: %d", err);
+		return donate_fail(why, err, "regions of the kernel");
 	err = sites_policy(why);
 	if (!err)
 		err = sites_kernel(why);

@@ -144,6 +144,17 @@ u64 ring_head(void)
 	return head;
 }
 
+u64 ring_wanted(void)
+{
+	u64 wanted = 0;
+
+	down_read(&ring_lock);
+	if (usable())
+		wanted = READ_ONCE(ring->wanted);
+	up_read(&ring_lock);
+	return wanted;
+}
+
 bool ring_catch_up(struct ring_reader *reader)
 {
 	bool has = false;

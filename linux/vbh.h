@@ -128,6 +128,22 @@ const struct cpumask *launch_cpus(void);
 
 void launch_show_memory(struct seq_file *m);
 
+/* donate.c: memory for the hypervisor. Locked. */
+
+/* It has so many bytes free beside those that it keeps; -ENOMEM or -ENOSPC. */
+int donate_room(u64 bytes);
+/* Look from time to time whether it wants some; without an exit. Or no longer. */
+void donate_watch(bool on);
+void donate_exit(void);
+/* What it may take to protect this module. */
+int donate_module(const struct module *mod);
+/* vbh_fail(): `what` did not work; where room is short, in words and with what to do. */
+int donate_fail(struct vbh_why *why, int err, const char *what);
+/* All of it goes back: nobody lives on it any more. */
+void donate_free(void);
+/* A line "start end" for each piece. */
+void donate_show(struct seq_file *m);
+
 /* debugfs.c */
 
 void debugfs_register(void);
@@ -260,6 +276,8 @@ void ring_free(void);
 /* 1: *ev is the reader's next record; 0: there is none yet. */
 int ring_next(struct ring_reader *reader, struct vbh_event *ev);
 u64 ring_head(void);
+/* Bytes that the hypervisor would like to be donated. */
+u64 ring_wanted(void);
 /* Is there a record that the reader has not come to? Now it has, to the last one. */
 bool ring_catch_up(struct ring_reader *reader);
 /* Would ring_next() find one? */

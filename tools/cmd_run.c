@@ -46,6 +46,9 @@ static json_t *json_status(const struct vbh_info *info)
 	json_object_set_new(json, "features", json_features(st->features));
 	json_object_set_new(json, "memory", json_integer((json_int_t)st->memory));
 	json_object_set_new(json, "memory_free", json_integer((json_int_t)st->memory_free));
+	json_object_set_new(json, "memory_kept", json_integer((json_int_t)st->memory_kept));
+	json_object_set_new(json, "memory_donated", json_integer((json_int_t)st->memory_donated));
+	json_object_set_new(json, "max_regions", json_integer(st->max_regions));
 	json_object_set_new(json, "events", json_integer((json_int_t)st->events));
 	json_object_set_new(json, "events_lost", json_integer((json_int_t)st->events_lost));
 	json_object_set_new(json, "violations", json_integer((json_int_t)st->violations));
@@ -96,6 +99,21 @@ static void print_patches(const struct vbh_status *st)
 	printf("%u of ftrace's trampolines in use\n", st->trampolines);
 }
 
+/* How far it is from its limit, and what moves that. */
+static void print_memory(const struct vbh_status *st)
+{
+	printf("Memory:      %llu KiB, %llu KiB free", (unsigned long long)st->memory >> 10,
+	       (unsigned long long)st->memory_free >> 10);
+	if (st->memory_kept)
+		printf(", %llu KiB of it for what must not fail",
+		       (unsigned long long)st->memory_kept >> 10);
+	if (st->features & VBH_FEAT_DONATE)
+		printf("\n             (grows as it has to: %llu KiB have been donated)\n",
+		       (unsigned long long)st->memory_donated >> 10);
+	else
+		printf("\n             (the host's limit: vbh_limit_kib of its module kvm)\n");
+}
+
 static void print_status(const struct vbh_status *st)
 {
 	char buf[16];
@@ -105,15 +123,14 @@ static void print_status(const struct vbh_status *st)
 	       name_or_number(VBH_NAMES_BODY, st->body, buf, sizeof(buf)),
 	       (int)sizeof(st->vendor), st->vendor);
 	printf("CPUs:        %u\n", st->cpus);
-	printf("Regions:     %u\n", st->regions);
+	printf("Regions:     %u of at most %u\n", st->regions, st->max_regions);
 	printf("Pins:        %u\n", st->pins);
 	printf("Violations:  %s%llu%s\n", st->violations ? colour(COLOUR_RED) : "",
 	       (unsigned long long)st->violations, st->violations ? colour(COLOUR_NONE) : "");
 	print_patches(st);
 	printf("Events:      %llu, %llu lost\n", (unsigned long long)st->events,
 	       (unsigned long long)st->events_lost);
-	printf("Memory:      %llu KiB, %llu KiB free\n", (unsigned long long)st->memory >> 10,
-	       (unsigned long long)st->memory_free >> 10);
+	print_memory(st);
 	printf("Features:   ");
 	for (uint32_t bit = 0; bit < 32; bit++)
 		if (st->features & 1u << bit)

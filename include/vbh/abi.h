@@ -46,6 +46,7 @@
 #define VBH_FEAT_EXEC_ONLY	(1u << 1)	/* X without R can be expressed */
 #define VBH_FEAT_HOTPLUG	(1u << 2)	/* VBH_HC_CPU: a CPU may go and come back */
 #define VBH_FEAT_STOP		(1u << 3)	/* VBH_HC_STOP exists in this body */
+#define VBH_FEAT_DONATE		(1u << 4)	/* VBH_HC_DONATE: its memory can grow */
 
 enum vbh_body {
 	VBH_BODY_BARE_METAL = 1,
@@ -182,7 +183,17 @@ enum vbh_dtr {
  * (VBH_KIND_MODULE); the caller then sends VBH_MODULE_GONE.
  */
 #define VBH_HC_MODULE		VBH_HC(21)
-#define VBH_HC_NR		22
+/*
+ * VBH_HC_DONATE(gpa, len): memory that the hypervisor takes for good, for its tables
+ * and pools, before or after the seal: page aligned, at most VBH_DONATE_MAX bytes
+ * and not across a multiple of it, ordinary memory (-EFAULT) that no region touches
+ * (-EINVAL). The guest reads zeroes there from now on and can't write. -ENOSPC: there
+ * is not even room to take it in. -EOPNOTSUPP without VBH_FEAT_DONATE, and after the
+ * seal under a hypervisor (not KVM, Hyper-V, QEMU) of which it is not known what it
+ * writes to.
+ */
+#define VBH_HC_DONATE		VBH_HC(22)
+#define VBH_HC_NR		23
 
 enum vbh_cpu_op {
 	VBH_CPU_CURRENT,	/* argument: linear address of this CPU's `current` pointer */
@@ -202,6 +213,7 @@ enum vbh_notes {
 #define VBH_KEY_MAX		4096u
 #define VBH_HASH_LEN		32u
 #define VBH_MAX_MSR_PINS	64u
+#define VBH_DONATE_MAX		(2ull << 20)
 
 /* What happens on a violation, from the weakest to the strongest. */
 enum vbh_rule {
@@ -405,6 +417,10 @@ struct vbh_status {
 	__u64 patches_of[VBH_NR_PATCHES];	/* the same by kind; BPF's are in their site's */
 	__u32 sites;		/* patch sites of all kinds */
 	__u32 trampolines;	/* of ftrace, in use */
+	__u64 memory_donated;	/* of memory, by VBH_HC_DONATE */
+	__u64 memory_kept;	/* of memory_free, kept for what must not fail */
+	__u32 max_regions;	/* as many as there can be; memory may end before */
+	__u32 reserved2;
 };
 
 /* Exits by neutral reason, the same on both vendors. */
@@ -560,6 +576,7 @@ struct vbh_ring {
 	__u64 head;		/* seq of the next record */
 	__u64 tail;		/* acknowledged up to here */
 	__u64 lost;
+	__u64 wanted;		/* bytes to be donated soon: what is kept back is in use */
 };
 
 VBH_STATIC_ASSERT(sizeof(struct vbh_region) == 32);
@@ -568,9 +585,9 @@ VBH_STATIC_ASSERT(sizeof(struct vbh_facts) == 32);
 VBH_STATIC_ASSERT(sizeof(struct vbh_text) == 32);
 VBH_STATIC_ASSERT(sizeof(struct vbh_site) == 16);
 VBH_STATIC_ASSERT(sizeof(struct vbh_ftrace) == 96);
-VBH_STATIC_ASSERT(sizeof(struct vbh_status) == 104 + 8 * VBH_NR_PATCHES);
+VBH_STATIC_ASSERT(sizeof(struct vbh_status) == 128 + 8 * VBH_NR_PATCHES);
 VBH_STATIC_ASSERT(sizeof(struct vbh_stats) == 8 + 8 * (VBH_NR_EXITS + 2));
 VBH_STATIC_ASSERT(sizeof(struct vbh_event) == 256);
-VBH_STATIC_ASSERT(sizeof(struct vbh_ring) == 48);
+VBH_STATIC_ASSERT(sizeof(struct vbh_ring) == 56);
 
 #endif

@@ -115,6 +115,25 @@ static void check_tables(void)
 	}
 }
 
+/* By address and by memory they are the same texts, apart in both. */
+static void check_places(void)
+{
+	const struct patch_state *p = &body->guest.patch;
+	u64 end = 0;
+	u32 i;
+
+	hold(p->places.nr == p->texts.nr);
+	for (i = 0; i < p->places.nr; i++) {
+		const struct patch_place *at = vec_at(&p->places, i);
+		const struct patch_text *t = text_at(p, GVA(at->gva));
+
+		hold(t && t->gva == at->gva && t->gfn == at->gfn && t->pages == at->pages &&
+		     t->tag == at->tag && at->gfn >= end);
+		end = at->gfn + (u64)at->pages;
+		hold(patch_gva(p, at->gfn * 4096ull) == GVA(at->gva));
+	}
+}
+
 static void check_text(void)
 {
 	struct patch_site site;
@@ -149,6 +168,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		a_step(&in);
 	hold(sites == patch_sites(&body->guest.patch));
 	check_tables();
+	check_places();
 	check_text();
 	body_check_stage2();
 	return 0;

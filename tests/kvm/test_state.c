@@ -38,6 +38,8 @@ static struct content {
 	struct region region[8];
 	struct patch_text text[2];
 	u32 texts;
+	struct patch_place place[2];
+	u32 places;		/* 0: as the texts have it */
 	struct patch_tramp tramp;
 	struct known_module module;
 } good, made;
@@ -53,10 +55,21 @@ static void *put_vec(void *to, u32 nr, const void *from, size_t size)
 	return put(put(to, &nr, sizeof(nr)), from, nr * size);
 }
 
+/* The texts by their memory. */
+static void place(struct content *c)
+{
+	for (c->places = 0; c->places < c->texts; c->places++) {
+		const struct patch_text *t = &c->text[c->places];
+
+		c->place[c->places] = (struct patch_place){ t->gfn, t->pages, t->gva, t->tag };
+	}
+}
+
 /* 0 or an errno; the VM is as new again. */
 static int give(struct vm *vm, const struct content *c)
 {
 	static char block[1 << 16];
+	struct content placed = *c;
 	struct kvm_vbh_state s = { .data = (uintptr_t)block };
 	void *to = block;
 	int i, err;
@@ -65,6 +78,9 @@ static int give(struct vm *vm, const struct content *c)
 	to = put(to, c->vcpu, sizeof(c->vcpu));
 	to = put(to, c->region, c->head.nr_regions * sizeof(c->region[0]));
 	to = put_vec(to, c->texts, c->text, sizeof(c->text[0]));
+	if (!c->places)
+		place(&placed);
+	to = put_vec(to, placed.places, placed.place, sizeof(placed.place[0]));
 	for (i = 0; i < 4; i++)		/* sites and functions */
 		to = put_vec(to, 0, NULL, 0);
 	to = put_vec(to, 1, &c->tramp, sizeof(c->tramp));
@@ -142,6 +158,10 @@ static void texts(struct vm *vm)
 	REFUSED(vm, "one whose init does", made.module.init.last = 0, made.module.init.first = 2);
 	REFUSED(vm, "a region of its text that is larger than that",
 		made.region[2].end = made.head.max_gpa);
+	REFUSED(vm, "a text whose memory is not told", place(&made), made.places = 1);
+	REFUSED(vm, "one whose memory is another", place(&made), made.place[1].gfn++);
+	REFUSED(vm, "two that share memory", made.text[1].gfn = text / PAGE + 3);
+	REFUSED(vm, "memory of no text", place(&made), made.place[1].gva += PAGE);
 	REFUSED(vm, "a trampoline within a page", made.tramp.gva += 16);
 	REFUSED(vm, "one that nobody calls", made.tramp.users = 0);
 	REFUSED(vm, "one behind the end of memory", made.tramp.gfn = made.head.max_gpa / PAGE);

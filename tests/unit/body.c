@@ -126,13 +126,32 @@ void *host_alloc_page(struct vbh_guest *guest)
 
 	(void)guest;
 	assert_locked();
-	if (body->nr_pages == body->max_pages)
+	if (body->nr_pages >= body->max_pages + (body->guest.urgent ? BODY_KEPT : 0))
 		return NULL;
 	page = aligned_alloc(4096, 4096);
 	assert_non_null(page);
 	memset(page, 0, 4096);
 	body->page[body->nr_pages++] = page;
 	return page;
+}
+
+int host_donate(struct vbh_guest *guest, u64 gpa, u64 len)
+{
+	(void)guest;
+	assert_locked();
+	assert_int_equal(rights_at(gpa), VBH_R);
+	if (body->max_pages == BODY_ALLOC)
+		return -ENOSPC;
+	memset(body->mem + gpa, 0xaa, len);
+	body->max_pages += len / 4096;
+	return 0;
+}
+
+u64 host_wanted(struct vbh_guest *guest)
+{
+	(void)guest;
+	assert_locked();
+	return body->nr_pages > body->max_pages ? 4096 : 0;
 }
 
 void *host_map_ring(struct vbh_guest *guest, u64 gpa)
@@ -229,7 +248,7 @@ int body_setup(void **state)
 	body->guest.max_regions = BODY_REGIONS;
 	body->guest.max_gpa = BODY_MAX_GPA;
 	body->guest.sipi_page = 0x98;
-	guest_init(&body->guest, body->table);
+	guest_init(&body->guest);
 	for (i = 0; i < BODY_CPUS; i++)
 		set_up_cpu(i);
 	return guest_protect_own(&body->guest, AT_HV, AT_HV_END - AT_HV, VBH_R,

@@ -21,8 +21,9 @@
 #include "errno.h"
 
 #define BODY_CPUS	3
-#define BODY_REGIONS	64
-#define BODY_ALLOC	64u	/* pages of host_alloc_page() */
+#define BODY_REGIONS	64	/* for what is asked for; and the reserve */
+#define BODY_ALLOC	192u	/* pages of host_alloc_page() */
+#define BODY_KEPT	4u	/* and those for what must not fail */
 #define BODY_PAGES	512u
 #define BODY_MEM	(BODY_PAGES * 4096ull)
 #define BODY_MAX_GPA	(1ull << 32)
@@ -41,7 +42,6 @@
 struct body {
 	struct vbh_guest guest;
 	struct vbh_vcpu vcpu[BODY_CPUS];
-	struct region table[BODY_REGIONS];
 	u64 regs[BODY_CPUS][VBH_NR_REGS];
 	struct {
 		u32 msr;
@@ -60,7 +60,7 @@ struct body {
 	u32 fail_update;	/* the number of the one that has no memory; 0: none */
 	u32 flushes;
 	void (*at_flush)(void);	/* what another CPU does just before it takes effect */
-	void *page[BODY_ALLOC];		/* what host_alloc_page() gave */
+	void *page[BODY_ALLOC + BODY_KEPT];		/* what host_alloc_page() gave */
 	u32 nr_pages;
 	u32 max_pages;		/* how many there are */
 	struct vbh_event told;	/* of host_event() */

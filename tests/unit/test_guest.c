@@ -6,6 +6,7 @@
 
 static void a_region_takes_its_rights_away_in_the_second_stage(void **state)
 {
+	struct region_pos first;
 	u32 flushes;
 
 	(void)state;
@@ -16,8 +17,9 @@ static void a_region_takes_its_rights_away_in_the_second_stage(void **state)
 	assert_int_equal(body->stage2[AT_TEXT / 4096], TEXT);
 	assert_int_equal(body->stage2[AT_TEXT / 4096 + 1], TEXT);
 	assert_int_equal(body->stage2[AT_TEXT / 4096 + 2], VBH_RWX);
-	assert_int_equal(body->guest.regions.table[0].tag, 5);
-	assert_int_equal(body->guest.regions.table[0].flags, VBH_REGION_F_PATCHABLE);
+	first = region_from(&body->guest.regions, 0);
+	assert_int_equal(region_at(&body->guest.regions, &first)->tag, 5);
+	assert_int_equal(region_at(&body->guest.regions, &first)->flags, VBH_REGION_F_PATCHABLE);
 }
 
 static void a_region_goes_by_its_tag(void **state)
@@ -208,6 +210,81 @@ static void random_requests_keep_the_second_stage_in_line(void **state)
 	}
 }
 
+#define AT_GIFT	0x60000ull
+
+static s64 donate(u64 gpa, u64 len)
+{
+	return call(VBH_HC_DONATE, gpa, len, 0);
+}
+
+static void a_donation_becomes_the_hypervisors(void **state)
+{
+	u32 flushes;
+
+	(void)state;
+	body->guest.features |= VBH_FEAT_DONATE;
+	body->max_pages = 20;
+	call(VBH_HC_SEAL, 0, 0, 0);
+	flushes = body->flushes;
+	assert_int_equal(donate(AT_GIFT, 0x4000), 0);
+	assert_true(body->flushes > flushes);
+	assert_int_equal(body->max_pages, 24);
+	assert_int_equal(body->stage2[AT_GIFT / 4096], VBH_R);
+	assert_int_equal(body->stage2[AT_GIFT / 4096 + 3], VBH_R);
+	assert_int_equal(body->stage2[AT_GIFT / 4096 + 4], VBH_RWX);
+	assert_int_equal(region_denies(&body->guest.regions, AT_GIFT, VBH_W)->kind,
+			 VBH_REGION_HYPERVISOR);
+	/* Not again, nor a part of it. */
+	assert_int_equal(donate(AT_GIFT, 0x4000), -EINVAL);
+	assert_int_equal(donate(AT_GIFT + 0x3000, 0x2000), -EINVAL);
+}
+
+static void what_a_region_touches_can_not_be_donated(void **state)
+{
+	u32 nr;
+
+	(void)state;
+	body->guest.features |= VBH_FEAT_DONATE;
+	body->max_pages = 20;
+	body_ring(2);
+	add_region(AT_TEXT, 0x2000, TEXT, 5, VBH_REGION_KERNEL_TEXT, 2, 1);
+	add_region(AT_TEXT + 0x4000, 0x1000, VBH_RWX, 5, VBH_REGION_OTHER, 2, 0);
+	nr = body->guest.regions.nr;
+	assert_int_equal(donate(AT_TEXT, 0x1000), -EINVAL);
+	assert_int_equal(donate(AT_TEXT - 0x1000, 0x2000), -EINVAL);
+	assert_int_equal(donate(AT_TEXT + 0x1000, 0x2000), -EINVAL);
+	assert_int_equal(donate(AT_TEXT + 0x4000, 0x1000), -EINVAL);
+	assert_int_equal(donate(AT_RING, 0x1000), -EINVAL);
+	assert_int_equal(donate(AT_HV, 0x1000), -EINVAL);
+	assert_int_equal(donate(AT_GIFT, 0), -EINVAL);
+	assert_int_equal(donate(AT_GIFT + 8, 0x1000), -EINVAL);
+	assert_int_equal(donate(AT_GIFT, 0x1008), -EINVAL);
+	assert_int_equal(donate(VBH_DONATE_MAX - 0x1000, 0x2000), -EINVAL);
+	assert_int_equal(donate(AT_GIFT, 2 * VBH_DONATE_MAX), -EINVAL);
+	assert_int_equal(donate(BODY_MAX_GPA, 0x1000), -EINVAL);
+	assert_int_equal(donate(-0x1000ull, 0x1000), -EINVAL);
+	/* No ordinary memory. */
+	assert_int_equal(donate(BODY_MEM, 0x1000), -EFAULT);
+	assert_int_equal(body->guest.regions.nr, nr);
+	assert_int_equal(body->max_pages, 20);
+	body_check_stage2();
+}
+
+static void a_donation_that_can_not_be_taken_in_stays_the_guests(void **state)
+{
+	(void)state;
+	assert_int_equal(donate(AT_GIFT, 0x1000), -EOPNOTSUPP);
+	body->guest.features |= VBH_FEAT_DONATE;
+	assert_int_equal(donate(AT_GIFT, 0x1000), -ENOSPC);	/* the body has enough */
+	assert_int_equal(body->guest.regions.nr, 1);
+	body->max_pages = 20;
+	body->fail_update = body->updates + 1;
+	assert_int_equal(donate(AT_GIFT, 0x1000), -ENOSPC);
+	assert_int_equal(body->guest.regions.nr, 1);
+	assert_int_equal(body->stage2[AT_GIFT / 4096], VBH_RWX);
+	assert_false(body->guest.urgent);
+}
+
 #define T(name)	cmocka_unit_test_setup_teardown(name, body_setup, body_teardown)
 
 int main(void)
@@ -224,6 +301,9 @@ int main(void)
 		T(a_guest_can_not_give_itself_the_hypervisors_memory),
 		T(rules_only_strengthen_after_the_seal),
 		T(random_requests_keep_the_second_stage_in_line),
+		T(a_donation_becomes_the_hypervisors),
+		T(what_a_region_touches_can_not_be_donated),
+		T(a_donation_that_can_not_be_taken_in_stays_the_guests),
 	};
 
 	return cmocka_run_group_tests_name("guest", tests, NULL, NULL);

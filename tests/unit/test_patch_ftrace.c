@@ -212,6 +212,25 @@ static void without_memory_for_it_the_call_is_refused(void **state)
 	assert_int_equal(live(), 1);
 }
 
+/* Neither the table nor the pool, and what it took is asked for. */
+static void there_is_room_for_one_where_there_is_none_for_anything_else(void **state)
+{
+	(void)state;
+	body->guest.regions.max = body->guest.regions.nr;
+	body->max_pages = body->nr_pages;
+	assert_int_equal(add_region(AT_TEXT, 4096, VBH_R, 3, VBH_REGION_OTHER, VBH_RULE_DENY, 0),
+			 -ENOSPC);
+	assert_int_equal(ring()->wanted, 0);
+	assert_true(patch_call(KTEXT + F1, TRAMP));
+	assert_int_equal(live(), 1);
+	assert_true(body->nr_pages > body->max_pages);
+	assert_int_equal(ring()->wanted, 4096);
+	assert_false(body->guest.urgent);
+	assert_int_equal(add_region(AT_TEXT, 4096, VBH_R, 3, VBH_REGION_OTHER, VBH_RULE_DENY, 0),
+			 -ENOSPC);
+	assert_true(tramp_protected());
+}
+
 static void a_protected_page_is_no_trampoline(void **state)
 {
 	(void)state;
@@ -295,6 +314,7 @@ int main(void)
 		T(one_that_is_called_when_handed_over_counts),
 		T(a_module_that_goes_calls_no_more),
 		T(without_memory_for_it_the_call_is_refused),
+		T(there_is_room_for_one_where_there_is_none_for_anything_else),
 		T(a_protected_page_is_no_trampoline),
 		T(unknown_code_is_called_only_where_policy_says),
 		T(a_modules_own_trampoline_is_called_directly),

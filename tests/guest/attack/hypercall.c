@@ -181,6 +181,7 @@ static const struct fuzz_call fuzz_calls[] = {
 	{ 8 },
 	{ 13 },
 	{ 14, true, 8 },
+	{ 22 },
 	{ 200, true, 8 },
 };
 
@@ -354,6 +355,19 @@ const struct attack hypercall_attacks[] = {
 	BAD("unlock-long", "show a key that is too long", EINVAL, VBH_HC_UNLOCK,
 	    { 0, VBH_KEY_MAX + 1 }, 1),
 	BAD("cpu-op", "make an unknown call about a CPU", EINVAL, VBH_HC_CPU, { 2 }),
+	BAD("donate-unaligned", "donate memory from the middle of a page", EINVAL, VBH_HC_DONATE,
+	    { 8, PAGE_SIZE }, 1),
+	BAD("donate-len0", "donate nothing", EINVAL, VBH_HC_DONATE, { 0, 0 }, 1),
+	BAD("donate-long", "donate more than fits a call", EINVAL, VBH_HC_DONATE,
+	    { 0, 2 * VBH_DONATE_MAX }, 1),
+	BAD("donate-across", "donate across the end of a block", EINVAL, VBH_HC_DONATE,
+	    { VBH_DONATE_MAX - PAGE_SIZE, 2 * PAGE_SIZE }),
+	BAD("donate-not-ram", "donate a device's memory", EFAULT, VBH_HC_DONATE,
+	    { 0xfed00000, PAGE_SIZE }),
+	BAD("donate-beyond", "donate what is no memory", EINVAL, VBH_HC_DONATE,
+	    { BEYOND, PAGE_SIZE }),
+	BAD("donate-wraps", "donate what wraps round", EINVAL, VBH_HC_DONATE,
+	    { -PAGE_SIZE, 2 * PAGE_SIZE }),
 	{ "hc-fuzz", "can get one of 2000 random calls accepted", attack_fuzz,
 	  A_REFUSED | A_NEEDS_VBH | A_NO_LOG | A_MANY, -EINVAL },
 	{ }
