@@ -101,7 +101,7 @@ int guest_protect_own(struct vbh_guest *guest, u64 gpa, u64 len, u32 rights,
 	return err;
 }
 
-void guest_unprotect(struct vbh_guest *guest, u32 first, u32 last)
+__attribute__((noinline)) void guest_unprotect(struct vbh_guest *guest, u32 first, u32 last)
 {
 	struct region r;
 	bool any = false;

@@ -39,17 +39,31 @@ static u32 key_at(const struct vec *v, u32 i)
 	return *(const u32 *)vec_at(v, i);
 }
 
-u32 vec_upto(const struct vec *v, u32 key)
+/* Which page it is on first, then where on that page, so that few steps ask for a page. */
+__attribute__((noinline)) u32 vec_upto(const struct vec *v, u32 key)
 {
-	u32 lo = 0, hi = v->nr;
+	u32 lo = 0, n = v->nr, half, size = v->size;
+	const u8 *page;
 
-	while (lo < hi) {
-		u32 mid = lo + (hi - lo) / 2;
-
-		if (key_at(v, mid) <= key)
-			lo = mid + 1;
-		else
-			hi = mid;
+	if (!n || key_at(v, 0) > key)
+		return 0;
+	/* The key at lo is never above; that at lo + n is, or there is none. */
+	while (n > 1u << v->shift) {
+		half = (n >> v->shift) / 2 << v->shift ?: 1u << v->shift;
+		if (key_at(v, lo + half) <= key) {
+			lo += half;
+			n -= half;
+		} else {
+			n = half;
+		}
+	}
+	page = vec_at(v, lo);
+	for (lo++; n > 1; n -= half) {
+		half = n / 2;
+		if (*(const u32 *)(page + half * size) <= key) {
+			page += half * size;
+			lo += half;
+		}
 	}
 	return lo;
 }
@@ -176,16 +190,32 @@ bool text_overlap(const struct patch_state *p, u64 gva, u64 gpa, u64 len)
 	return false;
 }
 
-u64 patch_gva(const struct patch_state *p, u64 gpa)
+/* Patching goes upwards through the texts: so does the search, from where the last ended. */
+const struct patch_text *text_of(struct patch_state *p, u64 gpa)
 {
+	u32 i = p->texts.near, n;
+
+	for (n = p->texts.nr; n; n--, i++) {
+		const struct patch_text *t;
+
+		if (i >= p->texts.nr)
+			i = 0;
+		t = vec_at(&p->texts, i);
+		if (gpa - t->gfn * PAGE_SIZE < text_len(t)) {
+			p->texts.near = i;
+			return t;
+		}
+	}
+	return NULL;
+}
+
+u64 patch_gva(struct patch_state *p, u64 gpa)
+{
+	const struct patch_text *text = text_of(p, gpa);
 	u32 i;
 
-	for (i = 0; i < p->texts.nr; i++) {
-		const struct patch_text *t = vec_at(&p->texts, i);
-
-		if (gpa - t->gfn * PAGE_SIZE < text_len(t))
-			return GVA(t->gva) + (gpa - t->gfn * PAGE_SIZE);
-	}
+	if (text)
+		return GVA(text->gva) + (gpa - text->gfn * PAGE_SIZE);
 	for (i = 0; i < p->tramps.nr; i++) {
 		const struct patch_tramp *t = vec_at(&p->tramps, i);
 
@@ -209,7 +239,7 @@ static int gpa_of(const struct patch_state *p, u64 gva, u64 *gpa)
 	return 0;
 }
 
-int patch_read(struct vbh_guest *guest, u64 gva, void *buf, u32 len)
+__attribute__((noinline)) int patch_read(struct vbh_guest *guest, u64 gva, void *buf, u32 len)
 {
 	u8 *to = buf;
 
@@ -266,11 +296,26 @@ void site_load(const struct patch_state *p, const struct vec *v, u32 i, struct p
 	}
 }
 
-/* The last site in v that begins at or below gva. */
-static bool load(const struct patch_state *p, const struct vec *v, u64 gva,
-		 struct patch_site *site)
+/* As vec_upto(). Patching goes upwards, site by site: mostly it is where it was, or the next. */
+static u32 vec_near(struct vec *v, u32 key)
 {
-	u32 i = vec_upto(v, (u32)gva);
+	u32 i, last = v->near + 2;
+
+	for (i = v->near; i < v->nr && i < last && key_at(v, i) <= key; i++) {
+		if (i + 1 == v->nr || key_at(v, i + 1) > key) {
+			v->near = i;
+			return i + 1;
+		}
+	}
+	i = vec_upto(v, key);
+	v->near = i ? i - 1 : 0;
+	return i;
+}
+
+/* The last site in v that begins at or below gva. */
+static bool load(const struct patch_state *p, struct vec *v, u64 gva, struct patch_site *site)
+{
+	u32 i = vec_near(v, (u32)gva);
 
 	if (i)
 		site_load(p, v, i - 1, site);
@@ -293,9 +338,9 @@ static bool tramp_site(const struct patch_state *p, u64 gva, u32 len, struct pat
 	return overlap(gva, len, site->addr, site->len);
 }
 
-bool site_at(const struct patch_state *p, u64 gva, u32 len, struct patch_site *site)
+bool site_at(struct patch_state *p, u64 gva, u32 len, struct patch_site *site)
 {
-	const struct vec *const all[] = { &p->mcount, &p->jumps, &p->calls };
+	struct vec *const all[] = { &p->mcount, &p->jumps, &p->calls };
 	u32 i;
 
 	if (gva < VBH_TEXT_GVA_MIN || gva + len < gva)
@@ -333,7 +378,7 @@ void site_merge(struct patch_state *p, struct vbh_site *sites, u32 n)
 bool entry_at(struct vbh_guest *guest, u64 gva)
 {
 	static const u8 endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
-	const struct patch_state *p = &guest->patch;
+	struct patch_state *p = &guest->patch;
 	const struct patch_text *t = text_at(p, gva);
 	struct patch_site site;
 	u8 bytes[4];

@@ -66,30 +66,46 @@ static u32 strength(const struct region *r)
 	return r->kind == VBH_REGION_HYPERVISOR ? VBH_RULE_PANIC + 1 : r->rule;
 }
 
-const struct region *region_denies(const struct region_table *t, u64 gpa, u32 want)
+static const struct region *denials(const struct region_table *t, u64 gpa, u32 want, u32 i,
+				    u8 *flags)
 {
 	const struct region *r, *best = NULL;
-	u32 i = region_upto(t, gpa);
 
+	*flags = ~0;
 	while ((r = covering(t, gpa, &i))) {
 		if (!(~r->rights & want))
 			continue;
+		*flags &= r->flags;
 		if (!best || strength(r) > strength(best))
 			best = r;
 	}
 	return best;
 }
 
+/* Mostly it is where the one before was. */
+const struct region *region_denials(struct region_table *t, u64 gpa, u32 want, u8 *flags)
+{
+	u32 i = t->near;
+
+	if (!i || i > t->nr || t->table[i - 1].start > gpa ||
+	    (i < t->nr && t->table[i].start <= gpa))
+		t->near = region_upto(t, gpa);
+	return denials(t, gpa, want, t->near, flags);
+}
+
+const struct region *region_denies(const struct region_table *t, u64 gpa, u32 want)
+{
+	u8 flags;
+
+	return denials(t, gpa, want, region_upto(t, gpa), &flags);
+}
+
 bool region_denials_have(const struct region_table *t, u64 gpa, u32 want, u8 flag)
 {
-	const struct region *r;
-	u32 i = region_upto(t, gpa);
+	u8 flags;
 
-	while ((r = covering(t, gpa, &i))) {
-		if ((~r->rights & want) && !(r->flags & flag))
-			return false;
-	}
-	return true;
+	denials(t, gpa, want, region_upto(t, gpa), &flags);
+	return (flags & flag) == flag;
 }
 
 bool region_free(const struct region_table *t, u64 gpa, u64 len)
