@@ -289,7 +289,7 @@ static void report_rare(FILE *out, const struct results *r, int *missed)
 		fprintf(out, "%-46s %12llu %12llu  ", rares[i].name, stopped->ticks, sealed->ticks);
 		print_exits(out, sealed->exits, 1);
 	}
-	fprintf(out, "Instructions for each store of patching, the exit counted: %.0f  budget: 2000: %s\n",
+	fprintf(out, "Instructions for each store of patching, exit counted: %.0f  budget: 2000: %s\n",
 		patch, verdict(patch > 0 && patch < BUDGET_PATCH, missed));
 }
 

@@ -86,7 +86,7 @@ bool site_may_hold(struct vbh_vcpu *vcpu, const struct patch_site *site, const u
  */
 static __attribute__((noinline))
 bool tail_ok(struct vbh_vcpu *vcpu, const struct patch_site *site, const u8 *bytes,
-		    u32 from, u32 end)
+	     u32 from, u32 end)
 {
 	static const u8 firsts[] = { 0x66, 0xeb, 0x0f, CALL32, JMP32, 0x2e, 0xc3 };
 	u8 whole[PATCH_SITE_MAX], jump[PATCH_SITE_MAX];
