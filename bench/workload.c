@@ -356,5 +356,5 @@ const __u32 nr_workloads = sizeof(workloads) / sizeof(workloads[0]);
 
 const struct rare rares[NR_RARES] = {
 	{ "load of " LISTED ", with modules = \"listed\"", "listed", 4, listed_load, listed_unload },
-	{ "trace every function, on+off", "trace_all", 1, trace_all, NULL },
+	[RARE_TRACE] = { "trace every function, on+off", "trace_all", 1, trace_all, NULL },
 };

@@ -52,6 +52,7 @@ struct rare {
 };
 
 extern const struct rare rares[];
+#define RARE_TRACE	1	/* every function is traced, and no longer */
 #define NR_RARES	2
 
 /* What was found of one workload in one mode. */

@@ -45,6 +45,7 @@ struct vbh_vcpu {
 	bool resetting;		/* since INIT, no hypercall has shown that Linux is up on it */
 	u64 current_gva;	/* where `current` of this CPU stands, or 0 */
 	struct pin_vcpu pins;
+	struct insn_memo memo[INSN_MEMOS];	/* this CPU's alone */
 };
 
 struct vbh_guest {

@@ -421,7 +421,8 @@ static int decode_operands(struct text *t, const struct row *row, u32 modrm, str
 	return ret;
 }
 
-int insn_decode(const u8 *bytes, u32 n, u32 mode, struct insn *insn)
+/* What it is called for a second time is remembered (insn_known()): kept out of the way. */
+__attribute__((noinline)) int insn_decode(const u8 *bytes, u32 n, u32 mode, struct insn *insn)
 {
 	struct text t = { .bytes = bytes, .n = n, .mode = mode, .seg = SEG_NONE };
 	const struct row *row;

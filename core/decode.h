@@ -78,6 +78,19 @@ struct insn {
 int insn_decode(const u8 *bytes, u32 n, u32 mode, struct insn *insn);
 
 /*
+ * What decoding has made of these very bytes before, which depends on nothing else:
+ * a patched kernel's memcpy() exits a hundred thousand times in a row.
+ */
+struct insn_memo {
+	u64 key[2];		/* INSN_MAX bytes, then the mode; all 0: nothing yet */
+	struct insn insn;
+};
+
+#define INSN_MEMOS		4
+/* The same as insn_decode() in the vCPU's mode, and remembered there. */
+int insn_known(struct vbh_vcpu *vcpu, const u8 *bytes, u32 n, struct insn *insn);
+
+/*
  * The linear address of insn's memory operand (insn->mem); of MOVS the
  * destination. RIP and the registers must still be those before insn. A bit
  * number in a register (BTS and the like) is accounted for.
@@ -112,5 +125,13 @@ int insn_store_value(struct vbh_vcpu *vcpu, const struct insn *insn, u64 old, u6
  * as today's processors have them.
  */
 void insn_store_retire(struct vbh_vcpu *vcpu, const struct insn *insn, u64 old);
+/*
+ * Of a string instruction with REP, what its next iterations will store, each right
+ * behind the one before, as far as `max` and the count go and the source can be
+ * read. How many; 0 where they go down, or addresses could wrap.
+ * insn_repeat_retire() is the effect of n such stores at once.
+ */
+u32 insn_repeat(struct vbh_vcpu *vcpu, const struct insn *insn, u32 max, u8 *values);
+void insn_repeat_retire(struct vbh_vcpu *vcpu, const struct insn *insn, u32 n);
 
 #endif

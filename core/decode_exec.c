@@ -7,6 +7,7 @@
  */
 #include "core.h"
 #include "errno.h"
+#include "string.h"
 
 #define CF		(1ull << 0)
 #define PF		(1ull << 2)
@@ -22,6 +23,7 @@
 enum { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP };
 
 #define SEG_ES		0
+#define SEG_CS		1
 #define SEG_FS		4
 #define PAGE_BYTES	4096u
 
@@ -48,11 +50,15 @@ static void set_reg(struct vbh_vcpu *vcpu, u32 reg, bool high_byte, u32 size, u6
 	host_set_reg(vcpu, reg, value);
 }
 
-/* In 64-bit mode only FS and GS have bases; elsewhere linear addresses have 32 bits. */
-static u64 to_linear(struct vbh_vcpu *vcpu, u32 seg, u64 offset)
+/* Addresses of 8 bytes there are in 64-bit mode alone. */
+static bool in_long_mode(struct vbh_vcpu *vcpu, const struct insn *insn)
 {
-	bool long_mode = host_reg(vcpu, VBH_REG_CS_MODE) == 8;
+	return insn->addr_size == 8 || host_reg(vcpu, VBH_REG_CS_MODE) == 8;
+}
 
+/* In 64-bit mode only FS and GS have bases; elsewhere linear addresses have 32 bits. */
+static u64 to_linear(struct vbh_vcpu *vcpu, bool long_mode, u32 seg, u64 offset)
+{
 	if (!long_mode || seg >= SEG_FS)
 		offset += host_reg(vcpu, VBH_REG_ES_BASE + seg);
 	return long_mode ? offset : (u32)offset;
@@ -82,39 +88,60 @@ u64 insn_linear(struct vbh_vcpu *vcpu, const struct insn *insn)
 		offset += host_reg(vcpu, insn->index) * insn->scale;
 	if (insn->op == INSN_BIT && insn->reg != INSN_NO_REG)
 		offset += bit_displacement(vcpu, insn);
-	return to_linear(vcpu, insn->op == INSN_MOVS ? SEG_ES : insn->seg,
+	return to_linear(vcpu, in_long_mode(vcpu, insn), insn->op == INSN_MOVS ? SEG_ES : insn->seg,
 			 low_bytes(offset, insn->addr_size));
 }
 
 u32 read_linear(struct vbh_vcpu *vcpu, u64 cr3, u64 linear, u32 width, void *buf, u32 len)
 {
-	u32 done, chunk;
+	u64 gva = low_bytes(linear, width), gpa;
+	u32 chunk = PAGE_BYTES - (gva & (PAGE_BYTES - 1));
 
-	for (done = 0; done < len; done += chunk) {
-		u64 gva = low_bytes(linear + done, width), gpa;
-
-		chunk = PAGE_BYTES - (gva & (PAGE_BYTES - 1));
-		if (chunk > len - done)
-			chunk = len - done;
-		if (host_translate(vcpu, cr3, gva, &gpa) ||
-		    host_read_gpa(vcpu->guest, gpa, (u8 *)buf + done, chunk))
-			break;
-	}
-	return done;
+	if (chunk > len)
+		chunk = len;
+	if (host_translate(vcpu, cr3, gva, &gpa) || host_read_gpa(vcpu->guest, gpa, buf, chunk))
+		return 0;
+	if (chunk == len)
+		return len;
+	return chunk + read_linear(vcpu, cr3, gva + chunk, width, (u8 *)buf + chunk, len - chunk);
 }
 
-/* As the guest itself reads now. */
-static u32 read_now(struct vbh_vcpu *vcpu, u64 linear, void *buf, u32 len)
+/* As the guest itself reads now, from a segment. */
+static u32 read_now(struct vbh_vcpu *vcpu, bool long_mode, u32 seg, u64 offset, void *buf, u32 len)
 {
-	return read_linear(vcpu, host_reg(vcpu, VBH_REG_CR3), linear,
-			   host_reg(vcpu, VBH_REG_CS_MODE) == 8 ? 8 : 4, buf, len);
+	return read_linear(vcpu, host_reg(vcpu, VBH_REG_CR3),
+			   to_linear(vcpu, long_mode, seg, offset), long_mode ? 8 : 4, buf, len);
 }
 
 u32 insn_fetch(struct vbh_vcpu *vcpu, u8 bytes[INSN_MAX])
 {
-	u64 rip = to_linear(vcpu, VBH_REG_CS_BASE - VBH_REG_ES_BASE, host_reg(vcpu, VBH_REG_RIP));
+	return read_now(vcpu, host_reg(vcpu, VBH_REG_CS_MODE) == 8, SEG_CS,
+			host_reg(vcpu, VBH_REG_RIP), bytes, INSN_MAX);
+}
 
-	return read_now(vcpu, rip, bytes, INSN_MAX);
+/* The few instructions that exit again and again stand in places of their own. */
+int insn_known(struct vbh_vcpu *vcpu, const u8 *bytes, u32 n, struct insn *insn)
+{
+	u32 mode = host_reg(vcpu, VBH_REG_CS_MODE);
+	struct insn_memo *memo;
+	u64 key[2] = { 0 };
+	int err;
+
+	if (n != INSN_MAX)
+		return insn_decode(bytes, n, mode, insn);
+	memcpy(key, bytes, INSN_MAX);
+	key[1] |= (u64)mode << 56;
+	memo = &vcpu->memo[(bytes[0] ^ bytes[1]) % INSN_MEMOS];
+	if (memo->key[0] != key[0] || memo->key[1] != key[1]) {
+		err = insn_decode(bytes, n, mode, insn);
+		if (err)
+			return err;
+		memo->insn = *insn;
+		memo->key[0] = key[0];
+		memo->key[1] = key[1];
+	}
+	*insn = memo->insn;
+	return 0;
 }
 
 /*
@@ -194,7 +221,8 @@ struct effect {
 };
 
 /* old has been cut to size. */
-static int compute(struct vbh_vcpu *vcpu, const struct insn *insn, u64 old, struct effect *e)
+static __attribute__((noinline))
+int compute(struct vbh_vcpu *vcpu, const struct insn *insn, u64 old, struct effect *e)
 {
 	u32 size = insn->size;
 	u64 src = low_bytes(insn->imm, size);
@@ -262,15 +290,12 @@ static bool rep_is_over(struct vbh_vcpu *vcpu, const struct insn *insn)
 
 static int movs_value(struct vbh_vcpu *vcpu, const struct insn *insn, u64 *new)
 {
-	u64 offset = get_reg(vcpu, VBH_REG_RSI, false, insn->addr_size);
-	u8 bytes[8];
-	u32 i;
+	u64 offset = get_reg(vcpu, VBH_REG_RSI, false, insn->addr_size), value = 0;
 
-	if (read_now(vcpu, to_linear(vcpu, insn->seg, offset), bytes, insn->size) != insn->size)
+	if (read_now(vcpu, in_long_mode(vcpu, insn), insn->seg, offset, &value, insn->size) !=
+	    insn->size)
 		return -EFAULT;
-	*new = 0;
-	for (i = 0; i < insn->size; i++)
-		*new |= (u64)bytes[i] << (8 * i);
+	*new = value;
 	return 0;
 }
 
@@ -308,6 +333,34 @@ static void retire_string(struct vbh_vcpu *vcpu, const struct insn *insn)
 			step_reg(vcpu, insn, VBH_REG_RCX, -1ull);
 	}
 	if (!insn->rep || rep_is_over(vcpu, insn))
+		insn_advance(vcpu, insn);
+}
+
+u32 insn_repeat(struct vbh_vcpu *vcpu, const struct insn *insn, u32 max, u8 *values)
+{
+	u64 left = host_reg(vcpu, VBH_REG_RCX), value;
+	u32 n = left < max ? left : max, i;
+
+	if (!n || insn->addr_size != 8 || (host_reg(vcpu, VBH_REG_RFLAGS) & DF))
+		return 0;
+	if (insn->op == INSN_MOVS)
+		return read_now(vcpu, true, insn->seg, host_reg(vcpu, VBH_REG_RSI), values,
+				n * insn->size) / insn->size;
+	value = host_reg(vcpu, VBH_REG_RAX);
+	for (i = 0; i < n; i++)
+		memcpy(values + i * insn->size, &value, insn->size);
+	return n;
+}
+
+void insn_repeat_retire(struct vbh_vcpu *vcpu, const struct insn *insn, u32 n)
+{
+	u64 by = n * insn->size, left = host_reg(vcpu, VBH_REG_RCX) - n;
+
+	host_set_reg(vcpu, VBH_REG_RDI, host_reg(vcpu, VBH_REG_RDI) + by);
+	if (insn->op == INSN_MOVS)
+		host_set_reg(vcpu, VBH_REG_RSI, host_reg(vcpu, VBH_REG_RSI) + by);
+	host_set_reg(vcpu, VBH_REG_RCX, left);
+	if (!left)
 		insn_advance(vcpu, insn);
 }
 

@@ -119,6 +119,7 @@ int guest_mark(struct vbh_guest *guest, u64 gpa, u64 len)
 	return err;
 }
 
+__attribute__((noinline))
 void guest_unprotect(struct vbh_guest *guest, u64 from, u32 first, u32 last)
 {
 	struct region r = { .start = from };

@@ -19,6 +19,7 @@ struct store {
 	u64 gpa[2];
 	u32 len[2];
 	u64 old, new;
+	u8 flags;		/* that all regions have which deny the access */
 };
 
 static bool is_string(const struct insn *insn)
@@ -26,11 +27,17 @@ static bool is_string(const struct insn *insn)
 	return insn->op == INSN_MOVS || insn->op == INSN_STOS;
 }
 
-/* The linear and physical place of the next store of s->insn. */
-static int store_place(struct vbh_vcpu *vcpu, struct store *s)
+/* Has the processor said of this address which byte of memory it is? */
+static bool named(const struct vbh_access *a, u64 gla)
 {
-	u64 cr3 = host_reg(vcpu, VBH_REG_CR3);
+	return a->gla_valid && a->gla == gla && !((gla ^ a->gpa) & ~PAGE_MASK);
+}
+
+/* The linear and physical place of the store of s->insn. */
+static int store_place(struct vbh_vcpu *vcpu, const struct vbh_access *a, struct store *s)
+{
 	u32 size = s->insn.size, left;
+	u64 cr3;
 
 	if (!size || size > sizeof(s->old))
 		return -EINVAL;
@@ -39,6 +46,11 @@ static int store_place(struct vbh_vcpu *vcpu, struct store *s)
 	s->len[0] = size < left ? size : left;
 	s->len[1] = size - s->len[0];
 	s->gpa[1] = 0;
+	if (!s->len[1] && named(a, s->gla)) {
+		s->gpa[0] = a->gpa;
+		return 0;
+	}
+	cr3 = host_reg(vcpu, VBH_REG_CR3);
 	if (host_translate(vcpu, cr3, s->gla, &s->gpa[0]))
 		return -EFAULT;
 	if (s->len[1] && host_translate(vcpu, cr3, s->gla + s->len[0], &s->gpa[1]))
@@ -71,12 +83,16 @@ static int store_write(struct vbh_guest *guest, const struct store *s)
 	return s->len[1] ? host_write_gpa(guest, s->gpa[1], new + s->len[0], s->len[1]) : 0;
 }
 
-/* The strongest of the regions that deny this store, at whichever end. */
-static const struct region *store_denied(const struct region_table *t, const struct store *s)
+/* The strongest of the regions that deny this store, at whichever end; r: the access. */
+static const struct region *store_denied(const struct region_table *t, const struct store *s,
+					 const struct region *r)
 {
-	const struct region *a = region_denies(t, s->gpa[0], VBH_W);
-	const struct region *b = s->len[1] ? region_denies(t, s->gpa[1], VBH_W) : NULL;
+	const struct region *a, *b;
 
+	if (!s->len[1])
+		return r;
+	a = region_denies(t, s->gpa[0], VBH_W);
+	b = region_denies(t, s->gpa[1], VBH_W);
 	if (!a || !b)
 		return a ? a : b;
 	if (b->kind == VBH_REGION_HYPERVISOR)
@@ -97,12 +113,12 @@ static bool same_page(u64 a, u64 b)
  * pages, or from a source that only a supervisor may read, is not carried out.
  */
 static int store_decode(struct vbh_vcpu *vcpu, const struct vbh_access *a,
-			const struct vbh_event *ev, struct store *s)
+			const struct region *r, const struct vbh_event *ev, struct store *s)
 {
-	int err = insn_decode(ev->insn, ev->insn_len, host_reg(vcpu, VBH_REG_CS_MODE), &s->insn);
+	int err = insn_known(vcpu, ev->insn, ev->insn_len, &s->insn);
 
 	if (!err)
-		err = store_place(vcpu, s);
+		err = store_place(vcpu, a, s);
 	if (err)
 		return err;
 	if (!same_page(a->gpa, s->gpa[0]) && !(s->len[1] && same_page(a->gpa, s->gpa[1])))
@@ -111,7 +127,7 @@ static int store_decode(struct vbh_vcpu *vcpu, const struct vbh_access *a,
 		return -EINVAL;
 
 	/* The guest sees zeroes where the hypervisor is. */
-	if (store_denied(&vcpu->guest->regions, s)->kind == VBH_REGION_HYPERVISOR)
+	if (store_denied(&vcpu->guest->regions, s, r)->kind == VBH_REGION_HYPERVISOR)
 		s->old = 0;
 	else
 		err = store_read(vcpu->guest, s);
@@ -185,41 +201,27 @@ struct burst {
 	struct patch_store store;
 	u8 bytes[BURST_MAX];
 	u32 count;		/* iterations */
+	bool run;		/* bytes has them all already; else it lacks the store's own */
 };
 
-static const u8 rep_regs[] = {
-	VBH_REG_RCX, VBH_REG_RSI, VBH_REG_RDI, VBH_REG_RIP, VBH_REG_RFLAGS,
-};
-
-/* The registers are those before the store again on return. */
-static void burst_gather(struct vbh_vcpu *vcpu, const struct store *first, struct burst *b)
+static void burst_gather(struct vbh_vcpu *vcpu, const struct store *s, struct burst *b)
 {
-	u64 saved[sizeof(rep_regs)], rip = host_reg(vcpu, VBH_REG_RIP);
-	struct store s = *first;
-	u32 size = s.insn.size, i;
+	u32 size = s->insn.size, room = PAGE_SIZE - (s->gla & ~PAGE_MASK), i;
 
-	memcpy(b->bytes, &s.new, size);
-	b->count = 1;
+	b->count = 0;
+	if (repeats(&s->insn) && !s->len[1])
+		b->count = insn_repeat(vcpu, &s->insn, (room < BURST_MAX ? room : BURST_MAX) / size,
+				       b->bytes);
+	b->run = b->count;
 	for (i = 0; i < 2; i++) {
-		b->store.gpa[i] = s.gpa[i];
-		b->store.len[i] = s.len[i];
+		b->store.gpa[i] = s->gpa[i];
+		b->store.len[i] = s->len[i];
 	}
+	if (b->run)
+		b->store.len[0] = b->count * size;
+	else
+		b->count = 1;
 	b->store.bytes = b->bytes;
-	if (!repeats(&s.insn) || s.len[1])
-		return;
-
-	for (i = 0; i < sizeof(rep_regs); i++)
-		saved[i] = host_reg(vcpu, rep_regs[i]);
-	while (b->store.len[0] + size <= BURST_MAX) {
-		insn_store_retire(vcpu, &s.insn, s.old);
-		if (host_reg(vcpu, VBH_REG_RIP) != rip || !store_next(vcpu, &s))
-			break;
-		memcpy(b->bytes + b->store.len[0], &s.new, size);
-		b->store.len[0] += size;
-		b->count++;
-	}
-	for (i = 0; i < sizeof(rep_regs); i++)
-		host_set_reg(vcpu, rep_regs[i], saved[i]);
 }
 
 /* All of it at once, as it was judged; the registers as if by that many iterations. */
@@ -228,7 +230,6 @@ static int burst_write(struct vbh_vcpu *vcpu, struct store *s, const struct burs
 	struct vbh_guest *guest = vcpu->guest;
 	const struct patch_store *p = &b->store;
 	u64 ignored;
-	u32 i;
 
 	if (p->len[1] && host_read_gpa(guest, p->gpa[1], &ignored, p->len[1]))
 		return -EFAULT;
@@ -236,16 +237,19 @@ static int burst_write(struct vbh_vcpu *vcpu, struct store *s, const struct burs
 		return -EFAULT;
 	if (p->len[1])
 		host_write_gpa(guest, p->gpa[1], b->bytes + p->len[0], p->len[1]);
-	for (i = 0; i < b->count; i++)
+	if (b->run)
+		insn_repeat_retire(vcpu, &s->insn, b->count);
+	else
 		insn_store_retire(vcpu, &s->insn, s->old);
 	return 0;
 }
 
 static bool is_patchable(const struct vbh_guest *guest, const struct store *s)
 {
+	if (!s->len[1])
+		return s->flags & VBH_REGION_F_PATCHABLE;
 	return region_denials_have(&guest->regions, s->gpa[0], VBH_W, VBH_REGION_F_PATCHABLE) &&
-	       (!s->len[1] || region_denials_have(&guest->regions, s->gpa[1], VBH_W,
-						  VBH_REGION_F_PATCHABLE));
+	       region_denials_have(&guest->regions, s->gpa[1], VBH_W, VBH_REGION_F_PATCHABLE);
 }
 
 /* Does it come from text_poke(), or from who has taken its tables? */
@@ -309,6 +313,7 @@ static bool store_patch(struct vbh_vcpu *vcpu, struct store *s, struct vbh_event
 	if (ev->cpl || !is_patchable(guest, s))
 		return false;
 	burst_gather(vcpu, s, &b);
+	memcpy(b.bytes, &s->new, s->insn.size);
 	verdict = patch_judge(vcpu, &b.store, c);
 	if (verdict == PATCH_ELSEWHERE) {
 		if (!may_poke(guest, ev, c->kind))
@@ -328,6 +333,53 @@ static bool store_patch(struct vbh_vcpu *vcpu, struct store *s, struct vbh_event
 		ev->detail = c->kind;
 	}
 	return true;
+}
+
+/*
+ * What most stores to text are, a hundred thousand times in a row: patching that is
+ * allowed and that nobody records. Judged and carried out as above, but no event is
+ * made of it. False: nothing was done, and all of it is looked at from the beginning.
+ */
+static __attribute__((flatten, noinline))
+bool quick_patch(struct vbh_vcpu *vcpu, const struct vbh_access *a, u8 flags)
+{
+	struct vbh_guest *guest = vcpu->guest;
+	struct patch_change c;
+	u8 code[INSN_MAX];
+	struct store s;
+	struct burst b;
+	int err;
+
+	if (!(flags & VBH_REGION_F_PATCHABLE) || guest->log.notes != VBH_NOTES_COUNT ||
+	    host_reg(vcpu, VBH_REG_CPL) ||
+	    insn_known(vcpu, code, insn_fetch(vcpu, code), &s.insn) || !s.insn.mem)
+		return false;
+	/*
+	 * On the page that the processor has named, to which the bytes are judged: which
+	 * address leads there decides nothing.
+	 */
+	s.gla = insn_linear(vcpu, &s.insn);
+	if ((s.gla ^ a->gpa) & ~PAGE_MASK ||
+	    (s.gla & ~PAGE_MASK) + s.insn.size > PAGE_SIZE)
+		return false;
+	s.gpa[0] = a->gpa;
+	s.len[0] = s.insn.size;
+	s.gpa[1] = 0;
+	s.len[1] = 0;
+	s.old = 0;
+	burst_gather(vcpu, &s, &b);
+	if (!b.run) {
+		if (s.insn.op != INSN_MOV_STORE_REG ||
+		    insn_store_value(vcpu, &s.insn, 0, &s.new))
+			return false;
+		memcpy(b.bytes, &s.new, s.insn.size);
+	}
+	if (patch_judge(vcpu, &b.store, &c) != PATCH_ALLOWED)
+		return false;
+	err = burst_write(vcpu, &s, &b);
+	patch_settle(vcpu, &c, !err);
+	guest->log.patches[c.kind] += !err;
+	return !err;
 }
 
 static void describe(struct vbh_event *ev, const struct vbh_access *a, const struct region *r)
@@ -360,7 +412,7 @@ static u8 rule_for(const struct vbh_guest *guest, const struct region *r)
 }
 
 static enum vbh_verdict on_write(struct vbh_vcpu *vcpu, const struct vbh_access *a,
-				 const struct region *r)
+				 const struct region *r, u8 flags)
 {
 	struct vbh_guest *guest = vcpu->guest;
 	struct patch_change c = { 0 };
@@ -369,10 +421,13 @@ static enum vbh_verdict on_write(struct vbh_vcpu *vcpu, const struct vbh_access 
 	bool decoded, possible, failed = false;
 	u8 rule;
 
+	if (quick_patch(vcpu, a, flags))
+		return VBH_DONE;
+	s.flags = flags;
 	event_begin(vcpu, &ev, VBH_KIND_WRITE);
-	decoded = !store_decode(vcpu, a, &ev, &s);
+	decoded = !store_decode(vcpu, a, r, &ev, &s);
 	if (decoded)
-		r = store_denied(&guest->regions, &s);
+		r = store_denied(&guest->regions, &s, r);
 	describe(&ev, a, r);
 	rule = rule_for(guest, r);
 	if (decoded)
@@ -463,11 +518,12 @@ enum vbh_verdict core_memory(struct vbh_vcpu *vcpu, const struct vbh_access *a)
 	struct vbh_guest *guest = vcpu->guest;
 	enum vbh_verdict v = VBH_ALLOW;
 	const struct region *r;
+	u8 flags;
 
 	host_lock(guest);
-	r = region_denies(&guest->regions, a->gpa, a->want);
+	r = region_denials(&guest->regions, a->gpa, a->want, &flags);
 	if (r && a->want == VBH_W && !a->walk)
-		v = on_write(vcpu, a, r);
+		v = on_write(vcpu, a, r, flags);
 	else if (r)
 		v = on_other(vcpu, a, r);
 	host_unlock(guest);

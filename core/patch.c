@@ -98,8 +98,9 @@ static bool find_first(struct vbh_vcpu *vcpu, const struct patch_site *site, u8 
  * page is the first half of what text_poke() writes to two pages: its part of a
  * distance can't be judged alone, and is when the second half comes.
  */
-static bool tail_ok(struct vbh_vcpu *vcpu, const struct patch_site *site, const u8 *bytes,
-		    u32 from, u32 end)
+static __attribute__((noinline))
+bool tail_ok(struct vbh_vcpu *vcpu, const struct patch_site *site, const u8 *bytes,
+	     u32 from, u32 end)
 {
 	u8 whole[PATCH_SITE_MAX], jump[PATCH_SITE_MAX];
 
@@ -144,6 +145,17 @@ static bool step_ok(struct vbh_vcpu *vcpu, const struct patch_change *c)
 	return same_tail || tail_ok(vcpu, site, c->new, c->from, c->from + c->width);
 }
 
+/* What stands at the site now: on the page of the store mostly all of it. */
+static int site_read(struct vbh_guest *guest, const struct patch_store *s, u64 gva,
+		     struct patch_change *c)
+{
+	u64 at = s->gpa[0] - (gva - c->site.addr);
+
+	if (((at ^ s->gpa[0]) | ((at + c->site.len - 1) ^ s->gpa[0])) & PAGE_MASK)
+		return patch_read(guest, c->site.addr, c->old, c->site.len);
+	return host_read_gpa(guest, at, c->old, c->site.len);
+}
+
 /* Does the store lie all in c->site, and in the order of the text? Then c has its bytes. */
 static bool within_site(struct vbh_guest *guest, const struct patch_store *s, const u64 gva[2],
 			struct patch_change *c)
@@ -152,8 +164,7 @@ static bool within_site(struct vbh_guest *guest, const struct patch_store *s, co
 	u32 len = s->len[0] + s->len[1];
 
 	if (!gva[0] || (s->len[1] && gva[1] != gva[0] + s->len[0]) || gva[0] < site->addr ||
-	    gva[0] + len > site->addr + site->len ||
-	    patch_read(guest, site->addr, c->old, site->len))
+	    gva[0] + len > site->addr + site->len || site_read(guest, s, gva[0], c))
 		return false;
 	c->from = gva[0] - site->addr;
 	c->width = len;
@@ -166,7 +177,7 @@ enum patch_verdict patch_judge(struct vbh_vcpu *vcpu, const struct patch_store *
 			       struct patch_change *c)
 {
 	struct vbh_guest *guest = vcpu->guest;
-	const struct patch_state *p = &guest->patch;
+	struct patch_state *p = &guest->patch;
 	const struct patch_text *t;
 	u64 gva[2];
 
@@ -180,7 +191,9 @@ enum patch_verdict patch_judge(struct vbh_vcpu *vcpu, const struct patch_store *
 	    !(gva[1] && site_at(p, gva[1], s->len[1], &c->site)))
 		return PATCH_ELSEWHERE;
 	c->kind = patch_kind(c->site.kind);
-	t = text_at(p, c->site.addr);
+	t = text_by_gpa(p, s->gpa[0]);
+	if (!t || c->site.addr < GVA(t->gva))
+		t = text_at(p, c->site.addr);
 	if (t && !module_counts(&guest->module, t->tag))
 		return PATCH_REFUSED;
 	if (within_site(guest, s, gva, c) && patch_allowed(guest, c->kind) && step_ok(vcpu, c))

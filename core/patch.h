@@ -26,6 +26,7 @@ struct vec {
 	u32 nr;
 	u16 size;		/* bytes of an element */
 	u16 shift;		/* a page holds 1 << shift of them: no more than fit */
+	u32 near;		/* where the last look-up ended: a hint, of any value */
 };
 
 #define PATCH_SITE_MAX	6	/* bytes of the longest site */
@@ -168,15 +169,17 @@ void text_take_one(struct patch_state *p, const struct vbh_text *t);
 void text_remove(struct patch_state *p, u32 i);
 /* A note of each run of text with this tag, which comes or goes. */
 void text_note(struct vbh_vcpu *vcpu, u32 tag, bool comes, u64 name);
+/* The known text in which a byte of memory is, or NULL. */
+const struct patch_text *text_by_gpa(struct patch_state *p, u64 gpa);
 /* The linear address of a byte of known text or of a live trampoline, or 0. */
-u64 patch_gva(const struct patch_state *p, u64 gpa);
+u64 patch_gva(struct patch_state *p, u64 gpa);
 /* Read known text or a live trampoline; -EFAULT. */
 int patch_read(struct vbh_guest *guest, u64 gva, void *buf, u32 len);
 /* Write there, whatever its regions say; -EFAULT. */
 int patch_write(struct vbh_guest *guest, u64 gva, const void *buf, u32 len);
 
 /* Does a site share a byte with [gva, gva + len)? The last one that does. */
-bool site_at(const struct patch_state *p, u64 gva, u32 len, struct patch_site *site);
+bool site_at(struct patch_state *p, u64 gva, u32 len, struct patch_site *site);
 /* Number i of the sites in v. */
 void site_load(const struct patch_state *p, const struct vec *v, u32 i, struct patch_site *site);
 /*

@@ -121,7 +121,7 @@ static bool target_ok(const struct patch_state *p, const struct vbh_site *s)
 	       (s->len == 5 || rel == (s8)rel);
 }
 
-static bool site_ok(const struct patch_state *p, const struct vbh_site *s)
+static bool site_ok(struct patch_state *p, const struct vbh_site *s)
 {
 	struct patch_site other;
 

@@ -94,7 +94,7 @@ static bool own_ok(struct vbh_guest *guest, const struct vbh_ftrace_caller *c, u
 }
 
 /* Of which caller is the page at gpa, seen at gva, a copy? Or -1. */
-static int copy_of(struct vbh_guest *guest, u64 gva, u64 gpa)
+static __attribute__((noinline)) int copy_of(struct vbh_guest *guest, u64 gva, u64 gpa)
 {
 	int i;
 
@@ -119,7 +119,7 @@ static bool tramp_protect(struct vbh_guest *guest, const struct region *r)
 	return ok;
 }
 
-static bool tramp_add(struct vbh_guest *guest, u64 gva, u64 gpa)
+static __attribute__((noinline)) bool tramp_add(struct vbh_guest *guest, u64 gva, u64 gpa)
 {
 	struct patch_state *p = &guest->patch;
 	struct patch_tramp t = { .gva = (u32)gva, .gfn = gpa / PAGE_SIZE, .users = 1 };

@@ -39,17 +39,31 @@ static u32 key_at(const struct vec *v, u32 i)
 	return *(const u32 *)vec_at(v, i);
 }
 
-u32 vec_upto(const struct vec *v, u32 key)
+/* Which page it is on first, then where on that page, so that few steps ask for a page. */
+__attribute__((noinline)) u32 vec_upto(const struct vec *v, u32 key)
 {
-	u32 lo = 0, hi = v->nr;
+	u32 lo = 0, n = v->nr, half, size = v->size;
+	const u8 *page;
 
-	while (lo < hi) {
-		u32 mid = lo + (hi - lo) / 2;
-
-		if (key_at(v, mid) <= key)
-			lo = mid + 1;
-		else
-			hi = mid;
+	if (!n || key_at(v, 0) > key)
+		return 0;
+	/* The key at lo is never above; that at lo + n is, or there is none. */
+	while (n > 1u << v->shift) {
+		half = (n >> v->shift) / 2 << v->shift ?: 1u << v->shift;
+		if (key_at(v, lo + half) <= key) {
+			lo += half;
+			n -= half;
+		} else {
+			n = half;
+		}
+	}
+	page = vec_at(v, lo);
+	for (lo++; n > 1; n -= half) {
+		half = n / 2;
+		if (*(const u32 *)(page + half * size) <= key) {
+			page += half * size;
+			lo += half;
+		}
 	}
 	return lo;
 }
@@ -182,7 +196,16 @@ bool text_overlap(const struct patch_state *p, u64 gva, u64 gpa, u64 len)
 	return i && overlap(gva, len, GVA(key_at(&p->tramps, i - 1)), PAGE_SIZE);
 }
 
-u64 patch_gva(const struct patch_state *p, u64 gpa)
+const struct patch_text *text_by_gpa(struct patch_state *p, u64 gpa)
+{
+	const struct patch_place *place = place_upto(p, gpa / PAGE_SIZE);
+
+	if (place && gpa / PAGE_SIZE - place->gfn < place->pages)
+		return text_at(p, GVA(place->gva) + (gpa - place->gfn * PAGE_SIZE));
+	return NULL;
+}
+
+u64 patch_gva(struct patch_state *p, u64 gpa)
 {
 	const struct patch_place *place = place_upto(p, gpa / PAGE_SIZE);
 	u32 i;
@@ -280,7 +303,8 @@ static int gpa_of(const struct patch_state *p, u64 gva, u64 *gpa)
 }
 
 /* Read or write, page by page. */
-static int copy(struct vbh_guest *guest, u64 gva, u8 *to, const u8 *from, u32 len)
+static __attribute__((noinline)) int copy(struct vbh_guest *guest, u64 gva, u8 *to,
+					  const u8 *from, u32 len)
 {
 	while (len) {
 		u64 left = PAGE_SIZE - (gva & ~PAGE_MASK), gpa;
@@ -346,11 +370,26 @@ void site_load(const struct patch_state *p, const struct vec *v, u32 i, struct p
 	}
 }
 
-/* The last site in v that begins at or below gva. */
-static bool load(const struct patch_state *p, const struct vec *v, u64 gva,
-		 struct patch_site *site)
+/* As vec_upto(). Patching goes upwards, site by site: mostly it is where it was, or the next. */
+static u32 vec_near(struct vec *v, u32 key)
 {
-	u32 i = vec_upto(v, (u32)gva);
+	u32 i, last = v->near + 2;
+
+	for (i = v->near; i < v->nr && i < last && key_at(v, i) <= key; i++) {
+		if (i + 1 == v->nr || key_at(v, i + 1) > key) {
+			v->near = i;
+			return i + 1;
+		}
+	}
+	i = vec_upto(v, key);
+	v->near = i ? i - 1 : 0;
+	return i;
+}
+
+/* The last site in v that begins at or below gva. */
+static bool load(const struct patch_state *p, struct vec *v, u64 gva, struct patch_site *site)
+{
+	u32 i = vec_near(v, (u32)gva);
 
 	if (i)
 		site_load(p, v, i - 1, site);
@@ -373,9 +412,9 @@ static bool tramp_site(const struct patch_state *p, u64 gva, u32 len, struct pat
 	return overlap(gva, len, site->addr, site->len);
 }
 
-bool site_at(const struct patch_state *p, u64 gva, u32 len, struct patch_site *site)
+bool site_at(struct patch_state *p, u64 gva, u32 len, struct patch_site *site)
 {
-	const struct vec *const all[] = { &p->mcount, &p->jumps, &p->calls };
+	struct vec *const all[] = { &p->mcount, &p->jumps, &p->calls };
 	u32 i;
 
 	if (gva < VBH_TEXT_GVA_MIN || gva + len < gva)
@@ -413,7 +452,7 @@ void site_merge(struct patch_state *p, struct vbh_site *sites, u32 n)
 bool entry_at(struct vbh_guest *guest, u64 gva)
 {
 	static const u8 endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
-	const struct patch_state *p = &guest->patch;
+	struct patch_state *p = &guest->patch;
 	const struct patch_text *t = text_at(p, gva);
 	struct patch_site site;
 	u8 bytes[4];

@@ -21,24 +21,32 @@ static struct region_leaf *leaf_at(const struct region_table *t, u32 n)
 	return t->dir[n / DIR_LEN][n % DIR_LEN];
 }
 
-/* The place behind the last region that starts at or below gpa. */
-static struct region_pos upto(const struct region_table *t, u64 gpa)
+/* The last leaf that begins at or below gpa, or the first one. */
+static u32 leaf_upto(const struct region_table *t, u64 gpa)
 {
-	struct region_pos p = { 0, 0 };
-	const struct region_leaf *leaf;
-	u32 hi = t->leaves;
+	u32 lo = 0, hi = t->leaves;
 
-	if (!hi)
-		return p;
-	while (hi - p.leaf > 1) {
-		u32 mid = p.leaf + (hi - p.leaf) / 2;
+	while (hi - lo > 1 && hi) {
+		u32 mid = lo + (hi - lo) / 2;
 
 		if (leaf_at(t, mid)->r[0].start <= gpa)
-			p.leaf = mid;
+			lo = mid;
 		else
 			hi = mid;
 	}
-	leaf = leaf_at(t, p.leaf);
+	return lo;
+}
+
+/* In leaf n: the place behind the last region that starts at or below gpa. */
+static struct region_pos within(const struct region_table *t, u32 n, u64 gpa)
+{
+	struct region_pos p = { n, 0 };
+	const struct region_leaf *leaf;
+	u32 hi;
+
+	if (n >= t->leaves)
+		return p;
+	leaf = leaf_at(t, n);
 	hi = leaf->nr;
 	while (p.i < hi) {
 		u32 mid = p.i + (hi - p.i) / 2;
@@ -49,6 +57,12 @@ static struct region_pos upto(const struct region_table *t, u64 gpa)
 			hi = mid;
 	}
 	return p;
+}
+
+/* The place behind the last region that starts at or below gpa. */
+static struct region_pos upto(const struct region_table *t, u64 gpa)
+{
+	return within(t, leaf_upto(t, gpa), gpa);
 }
 
 struct region_pos region_from(const struct region_table *t, u64 gpa)
@@ -119,30 +133,46 @@ static u32 strength(const struct region *r)
 	return r->kind == VBH_REGION_HYPERVISOR ? VBH_RULE_PANIC + 1 : r->rule;
 }
 
-const struct region *region_denies(const struct region_table *t, u64 gpa, u32 want)
+static const struct region *denials(const struct region_table *t, u64 gpa, u32 want,
+				    struct region_pos p, u8 *flags)
 {
 	const struct region *r, *best = NULL;
-	struct region_pos p = upto(t, gpa);
 
+	*flags = ~0;
 	while ((r = covering(t, gpa, &p))) {
 		if (!(~r->rights & want))
 			continue;
+		*flags &= r->flags;
 		if (!best || strength(r) > strength(best))
 			best = r;
 	}
 	return best;
 }
 
+/* Mostly it is in the leaf where the one before was. */
+const struct region *region_denials(struct region_table *t, u64 gpa, u32 want, u8 *flags)
+{
+	u32 n = t->near;
+
+	if (n >= t->leaves || leaf_at(t, n)->r[0].start > gpa ||
+	    (n + 1 < t->leaves && leaf_at(t, n + 1)->r[0].start <= gpa))
+		t->near = n = leaf_upto(t, gpa);
+	return denials(t, gpa, want, within(t, n, gpa), flags);
+}
+
+const struct region *region_denies(const struct region_table *t, u64 gpa, u32 want)
+{
+	u8 flags;
+
+	return denials(t, gpa, want, upto(t, gpa), &flags);
+}
+
 bool region_denials_have(const struct region_table *t, u64 gpa, u32 want, u8 flag)
 {
-	const struct region *r;
-	struct region_pos p = upto(t, gpa);
+	u8 flags;
 
-	while ((r = covering(t, gpa, &p))) {
-		if ((~r->rights & want) && !(r->flags & flag))
-			return false;
-	}
-	return true;
+	denials(t, gpa, want, upto(t, gpa), &flags);
+	return (flags & flag) == flag;
 }
 
 /* Begins before the end, ends behind the beginning. */

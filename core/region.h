@@ -41,6 +41,7 @@ struct region_table {
 	u32 nr;
 	u32 max;
 	u32 next_id;
+	u32 near;		/* where region_denials() began to look: a hint, of any value */
 };
 
 /* So many are for what must not fail (vbh_guest.urgent), beside those asked for. */
@@ -68,6 +69,9 @@ void region_view(const struct region_table *t, u64 gpa, u64 limit, struct region
  * strongest rule. NULL if the right is there.
  */
 const struct region *region_denies(const struct region_table *t, u64 gpa, u32 want);
+
+/* The same, and the flags that all of those that deny it have. */
+const struct region *region_denials(struct region_table *t, u64 gpa, u32 want, u8 *flags);
 
 /* Has every region that denies `want` at gpa this flag? */
 bool region_denials_have(const struct region_table *t, u64 gpa, u32 want, u8 flag);

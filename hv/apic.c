@@ -184,6 +184,34 @@ enum hv_act apic_icr(struct hv_cpu *cpu, u64 icr)
 	return signal(cpu, find(id), id, icr);
 }
 
+/* The registers that are saved on every exit. */
+#define SAVED	(BIT(VBH_REG_RAX) | BIT(VBH_REG_RCX) | BIT(VBH_REG_RDX) | BIT(VBH_REG_RBX) | \
+		 BIT(VBH_REG_RSI) | BIT(VBH_REG_RDI) | BIT(VBH_REG_R8) | BIT(VBH_REG_R9) | \
+		 BIT(VBH_REG_R10) | BIT(VBH_REG_R11))
+
+/*
+ * What nearly every store to the APIC's page is: a MOV of a register in 64-bit mode,
+ * to the end of an interrupt, the timer, or the ICR for an IPI that starts nothing.
+ * Its length if it has been carried out. 0: nothing was done; apic_store() knows more.
+ */
+__attribute__((flatten, noinline)) u32 apic_quick(struct hv_cpu *cpu, u64 gpa)
+{
+	u32 offset = gpa & ~PAGE_MASK, value;
+	struct insn insn;
+
+	cpu->walks = 0;
+	if (!hv_decode(cpu, &insn) || insn.op != INSN_MOV_STORE_REG || insn.size != 4 ||
+	    insn.addr_size != 8 || (offset & 15) || !(SAVED >> insn.reg & 1))
+		return 0;
+	value = cpu->gpr[insn.reg];
+	if (offset == APIC_ICR && (ICR_MODE(value) == MODE_INIT || ICR_MODE(value) == MODE_SIPI))
+		return 0;
+	*(volatile u32 *)window_map(cpu, WINDOW_APIC, gpa, true) = value;
+	cpu->exits[VBH_EXIT_MEMORY]++;
+	cpu->exits[VBH_EXIT_APIC]++;
+	return insn.len;
+}
+
 /* A store to the protected APIC page: decoded, and carried out unless it is such an ICR write. */
 enum hv_act apic_store(struct hv_cpu *cpu, struct vm_exit *exit)
 {

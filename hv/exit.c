@@ -33,7 +33,7 @@ bool hv_decode(struct hv_cpu *cpu, struct insn *insn)
 	u8 bytes[INSN_MAX];
 	u32 n = insn_fetch(&cpu->vcpu, bytes);
 
-	return !insn_decode(bytes, n, hv.vendor->get(cpu, VBH_REG_CS_MODE), insn);
+	return !insn_known(&cpu->vcpu, bytes, n, insn);
 }
 
 enum hv_act hv_verdict(enum vbh_verdict v, enum hv_act allow)
@@ -203,6 +203,7 @@ void hv_exit(struct hv_cpu *cpu)
 
 	__atomic_store_n(&cpu->in_guest, 0, __ATOMIC_RELEASE);
 	cpu->injected = false;
+	cpu->walks = 0;
 	hv.vendor->decode(cpu, &exit);
 	cpu->exits[exit.kind]++;
 	rflags = hv.vendor->get(cpu, VBH_REG_RFLAGS);

@@ -48,7 +48,7 @@ static __attribute__((noinline)) void patch_cpuid(u64 gpr[16], u32 leaf, u64 gue
 	}
 }
 
-void hv_cpuid(struct hv_cpu *cpu, u64 guest_cr4)
+__used void hv_cpuid(struct hv_cpu *cpu, u64 guest_cr4)
 {
 	u64 a = cpu->gpr[VBH_REG_RAX], b, c = cpu->gpr[VBH_REG_RCX], d;
 	u32 leaf = a, sub = c;

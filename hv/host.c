@@ -77,44 +77,47 @@ static u32 in_page(u64 gpa, u32 len)
 	return len < rest ? len : rest;
 }
 
+/* What lies on several pages, or on none: all of it is there, or nothing is done. */
+static __attribute__((noinline)) int copy_pages(u64 gpa, u8 *buf, u32 len, bool write)
+{
+	u8 *at;
+	u32 n;
+
+	if (check_range(gpa, len))
+		return -EFAULT;
+	for (; len; gpa += n, buf += n, len -= n) {
+		n = in_page(gpa, len);
+		at = guest_look(this_cpu(), gpa);
+		if (!at)
+			return -EFAULT;
+		memcpy(write ? at : buf, write ? buf : at, n);
+	}
+	return 0;
+}
+
 int host_read_gpa(struct vbh_guest *guest, u64 gpa, void *buf, u32 len)
 {
-	u8 *to = buf, *from;
+	const void *from;
 
-	if (in_page(gpa, len) < len && check_range(gpa, len))
+	if (unlikely(len - 1 >= PAGE_SIZE - gpa % PAGE_SIZE))
+		return copy_pages(gpa, buf, len, false);
+	from = guest_look(this_cpu(), gpa);
+	if (!from)
 		return -EFAULT;
-	while (len) {
-		u32 n = in_page(gpa, len);
-
-		from = guest_look(this_cpu(), gpa);
-		if (!from)
-			return -EFAULT;
-		memcpy(to, from, n);
-		gpa += n;
-		to += n;
-		len -= n;
-	}
+	memcpy(buf, from, len);
 	return 0;
 }
 
 int host_write_gpa(struct vbh_guest *guest, u64 gpa, const void *buf, u32 len)
 {
-	const u8 *from = buf;
-	u8 *to;
+	void *to;
 
-	if (in_page(gpa, len) < len && check_range(gpa, len))
+	if (unlikely(len - 1 >= PAGE_SIZE - gpa % PAGE_SIZE))
+		return copy_pages(gpa, (u8 *)buf, len, true);
+	to = guest_look(this_cpu(), gpa);
+	if (!to)
 		return -EFAULT;
-	while (len) {
-		u32 n = in_page(gpa, len);
-
-		to = guest_look(this_cpu(), gpa);
-		if (!to)
-			return -EFAULT;
-		memcpy(to, from, n);
-		gpa += n;
-		from += n;
-		len -= n;
-	}
+	memcpy(to, buf, len);
 	return 0;
 }
 

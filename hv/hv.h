@@ -33,7 +33,23 @@ enum hv_window {
 	WINDOW_TOP,		/* the guest's top-level table, on the way out */
 	WINDOW_RING,
 	WINDOW_APIC,		/* stays on the local APIC */
+	WINDOW_WALK,		/* and up: walk.c, a table each */
 	WINDOW_LOOK = HV_WINDOW_SLOTS / 2,	/* and up: guest_look() */
+};
+
+#define HV_LOOK_SLOTS		(HV_WINDOW_SLOTS - WINDOW_LOOK)
+#define HV_WALK_LINES		4
+#define HV_WALK_LEVELS		5
+
+_Static_assert(WINDOW_WALK + HV_WALK_LINES * HV_WALK_LEVELS <= WINDOW_LOOK, "room for windows");
+
+/* What a walk of the last exit has met (walk.c). */
+struct hv_walk {
+	u64 cr3, page;		/* the linear address; ~0: nothing */
+	const u64 *at[HV_WALK_LEVELS];	/* the entries, in the line's own windows */
+	u64 entry[HV_WALK_LEVELS];	/* what they held, down to `leaf` */
+	s32 levels, leaf;
+	u64 gpa;		/* of the page */
 };
 
 /* Things one CPU asks another to do on its way into the guest. */
@@ -47,6 +63,8 @@ struct hv_cpu {
 	u32 index;
 	u32 apic_id;
 	bool launched;
+	u64 *look;		/* the entries of the windows for guest_look(), */
+	u64 look_va;		/* and where the first of them is */
 
 	/*
 	 * Flushing. in_guest is set, then (full barrier) seen is compared with
@@ -64,6 +82,10 @@ struct hv_cpu {
 	bool waiting;		/* the guest waits for a SIPI: it runs nothing, takes no NMI */
 	bool injected;		/* the entry to come delivers an event already */
 	u64 tsc_moved;		/* by how much the guest has set its TSC forward */
+
+	struct hv_walk walk[HV_WALK_LINES];
+	u32 walks;		/* of this exit */
+	s32 walk_levels;	/* that the guest's tables have, as walk.c's depth() says */
 
 	u64 exits[VBH_NR_EXITS];
 	u64 flushes, kicks;
@@ -89,6 +111,7 @@ struct hv {
 	bool la57;
 	bool known_below;	/* whatever writes past the second stage is known */
 	u64 zero_pa;		/* the page of zeroes behind the hypervisor's memory */
+	u64 window_bits;	/* of a cached window's entry, but for the address */
 	u64 ram_end;
 	struct vbh_launch params;	/* our copy */
 };
@@ -161,12 +184,27 @@ int mm_init(void);
 /* Memory that the guest can't reach any more becomes ours; within 2 MiB of 2 MiB. -ENOSPC. */
 int mm_donate(u64 pa, u64 len);
 bool mm_donated(u64 pa);
+void window_init(struct hv_cpu *cpu);
 void *window_map(struct hv_cpu *cpu, enum hv_window slot, u64 pa, bool uncached);
 /* Is the whole page ordinary memory, and not ours? */
 bool is_guest_ram(u64 pa);
-/* A byte of the guest's ordinary memory and what follows it on its page, or NULL. */
-void *guest_look(struct hv_cpu *cpu, u64 gpa);
+/* guest_look() where no window shows the page yet. */
+void *guest_look_anew(struct hv_cpu *cpu, u64 gpa);
 u64 mm_exit_tables(struct hv_cpu *cpu, u64 cr3);
+
+/*
+ * A byte of the guest's ordinary memory and what follows it on its page, or NULL.
+ * There are several windows for that, by page number, so that most walks find their
+ * tables still mapped. What one of them shows was checked when it was mapped.
+ */
+static inline void *guest_look(struct hv_cpu *cpu, u64 gpa)
+{
+	u64 slot = gpa / PAGE_SIZE % HV_LOOK_SLOTS;
+
+	if (unlikely(cpu->look[slot] != ((gpa & PAGE_MASK) | hv.window_bits)))
+		return guest_look_anew(cpu, gpa);
+	return (void *)(cpu->look_va + slot * PAGE_SIZE + gpa % PAGE_SIZE);
+}
 
 /* exit.c: after a slow exit; returns when the guest is to be entered. */
 void hv_exit(struct hv_cpu *cpu);
@@ -232,6 +270,7 @@ int apic_init(void);
 void apic_send_nmi(struct hv_cpu *cpu, u32 apic_id);
 /* Drop what interrupts this CPU's local APIC still holds, as INIT does. */
 void apic_drain(struct hv_cpu *cpu);
+u32 apic_quick(struct hv_cpu *cpu, u64 gpa);
 enum hv_act apic_store(struct hv_cpu *cpu, struct vm_exit *exit);
 /* Does it send an INIT or a SIPI? Then this is what becomes of it. */
 bool apic_icr_starts(u64 icr);

@@ -197,6 +197,7 @@ static void cpu_prepare(struct hv_cpu *cpu, u32 index)
 	write_cr3(hv.cr3);
 	cpu->index = index;
 	cpu->apic_id = hv.params.apic_id[index];
+	window_init(cpu);
 	write_cr4(hv.cr4);
 	write_dr7(DR7_INIT);
 }

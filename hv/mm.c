@@ -9,9 +9,9 @@
 
 static struct pt tables = { .format = &pt_host, .max_leaf = 1 };
 
-/* The entries of each CPU's windows, side by side in one table, and the bits of each. */
+/* The entries of each CPU's windows, side by side in one table. */
 static u64 *windows[VBH_MAX_CPUS];
-static u64 window_cached, window_uncached;
+static u64 window_uncached;
 
 static int map(u64 va, u64 pa, u8 level, u32 rights)
 {
@@ -88,7 +88,7 @@ int mm_init(void)
 	u32 i;
 	int ret;
 
-	window_cached = pt_leaf(&tables, 0, 0, VBH_R | VBH_W, MEM_WB);
+	hv.window_bits = pt_leaf(&tables, 0, 0, VBH_R | VBH_W, MEM_WB);
 	window_uncached = pt_leaf(&tables, 0, 0, VBH_R | VBH_W, MEM_UC);
 	tables.levels = hv.la57 ? 5 : 4;
 	tables.root = pool_page();
@@ -136,11 +136,18 @@ int mm_donate(u64 pa, u64 len)
 	return 0;
 }
 
+void window_init(struct hv_cpu *cpu)
+{
+	cpu->look = windows[cpu->index] + WINDOW_LOOK;
+	cpu->look_va = window_va(cpu->index, WINDOW_LOOK);
+}
+
+__attribute__((noinline))
 void *window_map(struct hv_cpu *cpu, enum hv_window slot, u64 pa, bool uncached)
 {
 	u64 va = window_va(cpu->index, slot);
 	u64 *pte = windows[cpu->index] + slot;
-	u64 entry = (pa & PAGE_MASK) | (uncached ? window_uncached : window_cached);
+	u64 entry = (pa & PAGE_MASK) | (uncached ? window_uncached : hv.window_bits);
 
 	if (*pte != entry) {
 		WRITE_ONCE(*pte, entry);
@@ -149,16 +156,10 @@ void *window_map(struct hv_cpu *cpu, enum hv_window slot, u64 pa, bool uncached)
 	return (void *)(va + (pa & ~PAGE_MASK));
 }
 
-/*
- * There are several such windows, by page number, so that most walks find their
- * tables still mapped. What one of them shows was checked when it was mapped.
- */
-void *guest_look(struct hv_cpu *cpu, u64 gpa)
+__attribute__((noinline)) void *guest_look_anew(struct hv_cpu *cpu, u64 gpa)
 {
-	enum hv_window slot = WINDOW_LOOK + (gpa >> PAGE_SHIFT) % (HV_WINDOW_SLOTS / 2);
+	enum hv_window slot = WINDOW_LOOK + gpa / PAGE_SIZE % HV_LOOK_SLOTS;
 
-	if (windows[cpu->index][slot] == ((gpa & PAGE_MASK) | window_cached))
-		return (void *)(window_va(cpu->index, slot) + (gpa & ~PAGE_MASK));
 	if (!is_guest_ram(gpa))
 		return NULL;
 	/*

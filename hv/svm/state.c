@@ -14,43 +14,39 @@ static u64 cs_mode(const struct vmcb *v)
 	return v->cs.attr & SEG_D ? 4 : 2;
 }
 
+/* Where the control block has what is asked for most. */
+#define AT(member)	(offsetof(struct vmcb, member))
+static const u16 fields[VBH_NR_REGS] = {
+	[VBH_REG_RIP] = AT(rip),
+	[VBH_REG_RFLAGS] = AT(rflags),
+	[VBH_REG_CR0] = AT(cr0),
+	[VBH_REG_CR3] = AT(cr3),
+	[VBH_REG_CR4] = AT(cr4),
+	[VBH_REG_ES_BASE] = AT(es.base),
+	[VBH_REG_CS_BASE] = AT(cs.base),
+	[VBH_REG_SS_BASE] = AT(ss.base),
+	[VBH_REG_DS_BASE] = AT(ds.base),
+	[VBH_REG_GDTR_BASE] = AT(gdtr.base),
+	[VBH_REG_IDTR_BASE] = AT(idtr.base),
+};
+
 u64 svm_get(struct hv_cpu *cpu, enum vbh_reg reg)
 {
 	const struct vmcb *v = vmcb(cpu);
 
+	if (fields[reg])
+		return *(const u64 *)((const u8 *)v + fields[reg]);
 	switch (reg) {
-	case VBH_REG_RIP:
-		return v->rip;
-	case VBH_REG_RFLAGS:
-		return v->rflags;
-	case VBH_REG_CR0:
-		return v->cr0;
-	case VBH_REG_CR3:
-		return v->cr3;
-	case VBH_REG_CR4:
-		return v->cr4;
 	case VBH_REG_EFER:
 		return v->efer & ~EFER_SVME;
 	case VBH_REG_CPL:
 		return v->cpl;
 	case VBH_REG_CS_MODE:
 		return cs_mode(v);
-	case VBH_REG_ES_BASE:
-		return v->es.base;
-	case VBH_REG_CS_BASE:
-		return v->cs.base;
-	case VBH_REG_SS_BASE:
-		return v->ss.base;
-	case VBH_REG_DS_BASE:
-		return v->ds.base;
 	case VBH_REG_FS_BASE:
 		return rdmsr(MSR_FS_BASE);
 	case VBH_REG_GS_BASE:
 		return rdmsr(MSR_GS_BASE);
-	case VBH_REG_GDTR_BASE:
-		return v->gdtr.base;
-	case VBH_REG_IDTR_BASE:
-		return v->idtr.base;
 	case VBH_REG_LDTR:
 		return read_ldtr();
 	case VBH_REG_TR:

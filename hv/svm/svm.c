@@ -73,25 +73,42 @@ void svm_vmsave(u64 pa)
 	asm volatile("vmsave %0" :: "a"(pa) : "memory");
 }
 
+/* A store of the kernel's to the local APIC's page, which cut nothing short. */
+static bool is_apic_store(const struct vmcb *v)
+{
+	return v->exit_code == SVM_EXIT_NPF && hv.apic_pa &&
+	       (v->exit_info2 & PAGE_MASK) == hv.apic_pa &&
+	       (v->exit_info1 & (NPF_WRITE | NPF_WALK | NPF_FETCH)) == NPF_WRITE && !v->cpl &&
+	       !(v->exit_int_info & EVENT_VALID);
+}
+
 /*
- * CPUID is met by every program, so it is answered with only the registers
- * saved that C may change. in_guest stays set: a kick comes as an NMI exit right
- * after the entry. True if that was all.
+ * CPUID is met by every program, and the APIC by every interrupt, so these are
+ * answered with only the registers saved that C may change. in_guest stays set: a
+ * kick comes as an NMI exit right after the entry. True if that was all.
  */
 __used bool svm_fast_exit(struct hv_cpu *cpu)
 {
 	struct vmcb *v = vmcb(cpu);
+	u32 len;
 
-	if (v->exit_code != SVM_EXIT_CPUID || (v->rflags & (RFLAGS_TF | RFLAGS_RF)))
+	if (v->rflags & (RFLAGS_TF | RFLAGS_RF))
 		return false;
-	/* A user program's CPUID may wear prefixes: its length is never guessed. */
-	if (unlikely(!hv.caps.nrips))
-		return false;
-	cpu->exits[VBH_EXIT_CPUID]++;
 	cpu->gpr[VBH_REG_RAX] = v->rax;
-	hv_cpuid(cpu, v->cr4);
-	v->rax = cpu->gpr[VBH_REG_RAX];
-	v->rip = v->next_rip;
+	/* A user program's CPUID may wear prefixes: its length is never guessed. */
+	if (v->exit_code == SVM_EXIT_CPUID && hv.caps.nrips) {
+		cpu->exits[VBH_EXIT_CPUID]++;
+		hv_cpuid(cpu, v->cr4);
+		v->rax = cpu->gpr[VBH_REG_RAX];
+		v->rip = v->next_rip;
+	} else if (is_apic_store(v)) {
+		len = apic_quick(cpu, v->exit_info2);
+		if (!len)
+			return false;
+		v->rip += len;
+	} else {
+		return false;
+	}
 	v->int_state &= ~INT_SHADOW;
 	v->tlb_control = 0;
 	v->event = 0;

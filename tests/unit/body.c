@@ -103,7 +103,8 @@ int host_stage2_update(struct vbh_guest *guest, u64 gpa, u64 len)
 	assert_locked();
 	assert_int_equal((gpa | len) & 4095, 0);
 	/* Fails half-way. */
-	fail = ++body->updates == body->fail_update;
+	body->updates++;
+	fail = body->updates == body->fail_update || body->updates == body->fail_again;
 	if (fail)
 		len = len / 2 & ~4095ull;
 	for (at = gpa; at < gpa + len && at < BODY_MEM; at += 4096)

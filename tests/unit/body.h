@@ -57,7 +57,7 @@ struct body {
 	u64 tsc;
 	bool locked;
 	u32 updates;		/* calls of host_stage2_update() */
-	u32 fail_update;	/* the number of the one that has no memory; 0: none */
+	u32 fail_update, fail_again;	/* the numbers of those that have no memory; 0: none */
 	u32 flushes;
 	void (*at_flush)(void);	/* what another CPU does just before it takes effect */
 	void *page[BODY_ALLOC + BODY_KEPT];		/* what host_alloc_page() gave */

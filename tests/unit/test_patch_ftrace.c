@@ -205,7 +205,9 @@ static void a_module_that_goes_calls_no_more(void **state)
 static void without_memory_for_it_the_call_is_refused(void **state)
 {
 	(void)state;
+	/* It is tried twice: in haste, and with an event. */
 	body->fail_update = body->updates + 1;
+	body->fail_again = body->updates + 3;
 	assert_false(patch_call(KTEXT + F1, TRAMP));
 	assert_int_equal(live(), 0);
 	assert_true(patch_call(KTEXT + F1, TRAMP));
