@@ -81,7 +81,8 @@ bool site_may_hold(struct vbh_vcpu *vcpu, const struct patch_site *site, const u
 /* Is there a first byte with which the rest of `bytes` may stand at the site? It is put there. */
 static bool find_first(struct vbh_vcpu *vcpu, const struct patch_site *site, u8 *bytes, bool take)
 {
-	static const u8 firsts[] = { 0x66, 0xeb, 0x0f, CALL32, JMP32, 0x2e, 0xc3 };
+	/* Those first whose other bytes are fixed: a distance may be any. */
+	static const u8 firsts[] = { 0x66, 0x2e, 0xc3, 0xeb, 0x0f, CALL32, JMP32 };
 	u32 i;
 
 	for (i = 0; i < sizeof(firsts); i++) {
@@ -236,13 +237,13 @@ void patch_mend(struct vbh_vcpu *vcpu, const struct patch_change *c)
 
 	if (!c->width || c->old[0] != INT3)
 		return;
-	/* Whoever is called there is about to go: then better nobody. */
-	if (c->from && site->kind == VBH_SITE_MCOUNT)
-		patch_write(guest, site->addr + 1, idle + 1, site->len - 1);
-	if (c->from)
-		return;
+	/*
+	 * Whoever a traced function calls is about to go: then better nobody. And half
+	 * of what was to be written may stand behind the INT3 already.
+	 */
 	memcpy(bytes, c->old, site->len);
-	if (!find_first(vcpu, site, bytes, true)) {
+	if (c->from > 1 || (c->from && site->kind == VBH_SITE_MCOUNT) ||
+	    !find_first(vcpu, site, bytes, true)) {
 		if (!idle)
 			return;
 		patch_write(guest, site->addr + 1, idle + 1, site->len - 1);

@@ -111,8 +111,8 @@ enum patch_verdict patch_judge(struct vbh_vcpu *vcpu, const struct patch_store *
 void patch_settle(struct vbh_vcpu *vcpu, const struct patch_change *c, bool written);
 /*
  * The store was refused and is left out, and Linux goes on with its next step. A
- * site in which INT3 stands gets back what may stand there once the last step is
- * refused as well: with the bytes that it has, or else what calls nobody.
+ * site in which INT3 stands gets back what may stand there: with the bytes that it
+ * has behind it, or else what calls nobody.
  */
 void patch_mend(struct vbh_vcpu *vcpu, const struct patch_change *c);
 

@@ -160,14 +160,17 @@ static bool page_of(struct vbh_vcpu *vcpu, u64 gva, u64 *gpa)
 
 /*
  * A trampoline of a module's own, as register_ftrace_direct() takes it: a function
- * that is not traced itself, and none of the kernel's.
+ * that is not traced itself, and none of the kernel's. Nor of a module that came after
+ * the seal: whoever says that it goes has its pages back, and the call would stay.
  */
 static bool is_direct(struct vbh_guest *guest, const struct patch_text *t, u64 to)
 {
 	const struct patch_state *p = &guest->patch;
+	const struct patch_text *kernel = text_at(p, p->ftrace.caller[0].start);
 
-	return t->tag != text_at(p, p->ftrace.caller[0].start)->tag && entry_at(guest, to) &&
-	       vec_has(&p->entries, (u32)to) && !vec_has(&p->mcount, (u32)to + 4);
+	return kernel && t->tag != kernel->tag && !(t->tag & VBH_TAG_MODULE) &&
+	       entry_at(guest, to) && vec_has(&p->entries, (u32)to) &&
+	       !vec_has(&p->mcount, (u32)to + 4);
 }
 
 /* What a module calls there as it comes, and goes on to call if ftrace is off: it returns. */

@@ -15,6 +15,8 @@
 #include <linux/kprobes.h>
 #include <linux/ratelimit.h>
 #include <linux/sched.h>
+#include <linux/static_call.h>
+#include <linux/tracepoint.h>
 #include "sites.h"
 
 static bool denied[VBH_NR_PATCHES];	/* now; read without a lock */
@@ -113,22 +115,48 @@ static bool denies_any(bool sealed)
 	return false;
 }
 
-static void unhook(void)
+static int no_hook(struct vbh_why *why, int err)
 {
-	if (hooked)
-		unregister_ftrace_function(&ops);
-	hooked = false;
+	return vbh_fail(why, err,
+			"static keys can't be denied (patching.jump_labels), for ftrace does not let arch_jump_label_transform_queue() be asked: %d",
+			err);
 }
 
-/* A kernel that has not got one of them leaves out what is refused of that kind. */
-static void hook(void)
+/* An ftrace that has given itself up (ftrace_bug()) lets nobody go. */
+static void unhook(void)
 {
+	static bool stays;
+
+	if (!hooked)
+		return;
+	hooked = unregister_ftrace_function(&ops);
+	if (!hooked || stays)
+		return;
+	stays = true;
+	__module_get(THIS_MODULE);
+	pr_warn("ftrace is broken, so the module vbh has to stay\n");
+}
+
+/*
+ * A kernel that has not got one of them leaves out what is refused of that kind. But
+ * with a static key left out it would stop at its own next look at that.
+ */
+static int hook(struct vbh_why *why)
+{
+	bool must = !sites_allows(VBH_PATCH_JUMP_LABELS, VBH_PATCH_OPEN) ||
+		    denies_sealed(VBH_PATCH_JUMP_LABELS);
 	unsigned long at;
 	struct ask *a;
 	int err = -ENOENT;
 
 	location = (void *)facts_symbol("ftrace_location");
+	/* Then kernel.ftrace_enabled can't switch it off. */
+	if (!hooked && must)
+		ops.flags |= FTRACE_OPS_FL_PERMANENT;
+	else if (!hooked)
+		ops.flags &= ~FTRACE_OPS_FL_PERMANENT;
 	for (a = asks; !hooked && a < asks + ARRAY_SIZE(asks); a++) {
+		a->at = 0;
 		if (!denies_sealed(a->kind) && sites_allows(a->kind, VBH_PATCH_OPEN))
 			continue;
 		at = facts_symbol(a->name);
@@ -136,17 +164,22 @@ static void hook(void)
 		/* The first replaces what an earlier policy asked for. */
 		if (a->at && !ftrace_set_filter_ip(&ops, a->at, 0, err))
 			err = 0;
+		else if (must && a->kind == VBH_PATCH_JUMP_LABELS)
+			return no_hook(why, -ENOENT);
 		else
 			pr_warn("%s() can't be asked: what policy denies there is not refused but left out\n",
 				a->name);
 	}
 	if (hooked)
-		return;
+		return 0;
 	if (!err)
 		err = register_ftrace_function(&ops);
 	hooked = !err;
+	if (err && must)
+		return no_hook(why, err);
 	if (err)
 		pr_warn("what policy denies is not refused but left out: %d\n", err);
+	return 0;
 }
 
 /* Of the kernel's functions, those that come here themselves. */
@@ -168,12 +201,15 @@ static int shut_ftrace(struct vbh_why *why)
 
 	if (!disabled || *disabled)
 		return 0;
+	kernel_sites_lock();
 	ip = kernel_traced(is_ask);
+	if (!ip)
+		*disabled = 1;
+	kernel_sites_unlock();
 	if (ip)
 		return vbh_fail(why, -EBUSY,
 				"%pS is traced, and policy denies that (patching.ftrace): end it first",
 				(void *)ip);
-	*disabled = 1;
 	ftrace_disabled = disabled;
 	pr_info("ftrace is off while VBH runs: policy denies it (patching.ftrace)\n");
 	return 0;
@@ -187,16 +223,69 @@ static void deny_now(bool sealed)
 		WRITE_ONCE(denied[i], sealed ? denies_sealed(i) : !sites_allows(i, VBH_PATCH_OPEN));
 }
 
+/* Who is called there could not be left again. */
+static int check_direct(struct vbh_why *why)
+{
+	unsigned long ip;
+
+	kernel_sites_lock();
+	ip = kernel_direct();
+	kernel_sites_unlock();
+	if (!ip)
+		return 0;
+	return vbh_fail(why, -EBUSY,
+			"a BPF program is attached to %pS, and policy denies that (patching.bpf): detach it first",
+			(void *)ip);
+}
+
+static void find_called(struct tracepoint *tp, void *found)
+{
+	if (tp->static_call_key->func != tp->iterator)
+		*(struct tracepoint **)found = tp;
+}
+
+/*
+ * With one probe a tracepoint calls it without going by its list, and would hand
+ * it what is another's once the list has changed.
+ */
+static int check_tracepoints(struct vbh_why *why)
+{
+	struct tracepoint *tp = NULL;
+
+	for_each_kernel_tracepoint(find_called, &tp);
+	if (!tp)
+		return 0;
+	return vbh_fail(why, -EBUSY,
+			"the event %s is on, and policy denies its static call to change (patching.static_calls): turn it off first",
+			tp->name);
+}
+
+/* What is denied from now on may not be in use. */
+static int check_unused(bool sealed, struct vbh_why *why)
+{
+	u32 state = sealed ? VBH_PATCH_SEALED : VBH_PATCH_OPEN;
+	int err = 0;
+
+	if (!sites_allows(VBH_PATCH_BPF, state))
+		err = check_direct(why);
+	if (!err && !sites_allows(VBH_PATCH_STATIC_CALLS, state))
+		err = check_tracepoints(why);
+	if (!err && !sites_allows(VBH_PATCH_FTRACE, state))
+		err = shut_ftrace(why);
+	return err;
+}
+
 int asks_start(struct vbh_why *why)
 {
 	bool open = sites_allows(VBH_PATCH_FTRACE, VBH_PATCH_OPEN);
+	int err = 0;
 
 	if (!sites_protected())
 		return 0;
 	if (denies_any(false) || (!open && denies_any(true)))
-		hook();
+		err = hook(why);
 	deny_now(false);
-	return open ? 0 : shut_ftrace(why);
+	return err ?: check_unused(false, why);
 }
 
 int asks_seal(struct vbh_why *why)
@@ -206,11 +295,13 @@ int asks_seal(struct vbh_why *why)
 	if (!sites_protected())
 		return 0;
 	if (denies_any(true) && sites_allows(VBH_PATCH_FTRACE, VBH_PATCH_OPEN))
-		hook();
-	if (!sites_allows(VBH_PATCH_FTRACE, VBH_PATCH_SEALED))
-		err = shut_ftrace(why);
-	if (!err)
-		deny_now(true);
+		err = hook(why);
+	if (err)
+		return err;
+	deny_now(true);
+	err = check_unused(true, why);
+	if (err)
+		asks_open();
 	return err;
 }
 

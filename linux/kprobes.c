@@ -52,15 +52,21 @@ static const struct kprobe *find_enabled(void)
 	return NULL;
 }
 
-int kprobes_check(void)
+int kprobes_check(struct vbh_why *why)
 {
+	void (*settle)(void) = (void (*)(void))facts_symbol("wait_for_kprobe_optimizer");
 	const struct kprobe *p;
+	int err = 0;
 
+	/* The jump of one that was just disabled stands there for a while. */
+	if (settle)
+		settle();
 	mutex_lock(syms.mutex);
 	p = find_enabled();
 	if (p)
-		pr_err("not sealed: there is a kprobe at %pS, and the policy denies kprobes from then on\n",
-		       p->addr);
+		err = vbh_fail(why, -EBUSY,
+			       "there is a kprobe at %pS, and policy denies that (patching.kprobes): disable it first",
+			       p->addr);
 	mutex_unlock(syms.mutex);
-	return p ? -EBUSY : 0;
+	return err;
 }

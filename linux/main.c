@@ -121,8 +121,8 @@ static int enter_enlightened(u32 leaf, struct vbh_why *why)
 /* Patching is as it was. */
 static void allow_patching(void)
 {
-	asks_stop();
 	leftover_settle();
+	asks_stop();
 	poke_stop();
 }
 
@@ -221,6 +221,8 @@ int vbh_start(const struct vbh_policy *policy, int catalogue, struct vbh_why *wh
 		return vbh_fail(why, -ENODEV, "vbh is being unloaded");
 
 	err = asks_start(why);
+	if (!err && !sites_allows(VBH_PATCH_KPROBES, VBH_PATCH_OPEN))
+		err = kprobes_check(why);
 	if (!err) {
 		poke_start();
 		leaf = vbh_find_leaf();
@@ -265,7 +267,7 @@ int vbh_seal(void)
 		return err;
 	/* From here on none is enabled. */
 	if (sites_protected())
-		err = kprobes_check();
+		err = kprobes_check(&why);
 	if (err)
 		goto still_open;
 	modules_hold();

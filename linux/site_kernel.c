@@ -138,15 +138,23 @@ unsigned long kernel_traced(bool (*except)(unsigned long ip))
 	struct ftrace_rec_iter *iter;
 	unsigned long found = 0;
 
-	kernel_sites_lock();
 	for (iter = syms.rec_start(); iter && !found; iter = syms.rec_next(iter)) {
 		const struct dyn_ftrace *rec = syms.rec(iter);
 
 		if (!(rec->flags & FTRACE_FL_DISABLED) && ftrace_rec_count(rec) > except(rec->ip))
 			found = rec->ip;
 	}
-	kernel_sites_unlock();
 	return found;
+}
+
+unsigned long kernel_direct(void)
+{
+	struct ftrace_rec_iter *iter;
+
+	for (iter = syms.rec_start(); iter; iter = syms.rec_next(iter))
+		if (syms.rec(iter)->flags & FTRACE_FL_DIRECT)
+			return syms.rec(iter)->ip;
+	return 0;
 }
 
 /* They have a section of their own, aligned to 4 bytes. */

@@ -78,6 +78,8 @@ int kernel_tramps(const struct patched *p, struct site_list *list);
 int kernel_entries(const struct patched *p, struct site_list *list);
 /* A function that is traced, not counting once those that `except` names; or 0. */
 unsigned long kernel_traced(bool (*except)(unsigned long ip));
+/* One that calls a trampoline of somebody's own, such as BPF's; or 0. */
+unsigned long kernel_direct(void);
 /* ftrace_call and ftrace_regs_call. */
 int kernel_ftrace_calls(struct site_list *list);
 int kernel_ftrace_facts(void);

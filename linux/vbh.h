@@ -194,8 +194,8 @@ bool sites_protected(void);
 /* kprobes.c. Locked. */
 
 int kprobes_find(struct vbh_why *why);
-/* -EBUSY, and a line in the kernel log: there is a kprobe that is not disabled. */
-int kprobes_check(void);
+/* -EBUSY: there is a kprobe that is not disabled. */
+int kprobes_check(struct vbh_why *why);
 
 /* asks.c: what policy denies is refused before it begins. Locked. */
 
