@@ -110,36 +110,72 @@ static void fuzz(void)
 	vm_free(vm);
 }
 
-/* Every second page, as far as it goes. */
-static void pieces(void)
+/* Every second page, as far as it goes: how many, and why no more. */
+static unsigned int cut(struct vm *vm, int64_t *ret)
 {
-	struct vm *vm = vm_new(KVM_X86_VBH_ENABLE, 1);
-	struct vcpu *a = vm->vcpu;
-	struct vbh_status st;
+	struct vbh_region *r = (struct vbh_region *)(vm->mem + AT_BUFFER);
+	unsigned int n = 0, i;
 	uint64_t at;
-	int64_t ret = 0;
-	unsigned int n = 0, wrong = 0;
 
-	for (at = arena; at < MEM && !ret; at += 2 * PAGE) {
-		struct vbh_region *r = (struct vbh_region *)(vm->mem + AT_BUFFER);
-		unsigned int i;
-
+	*ret = 0;
+	for (at = arena; at < MEM && !*ret; at += 2 * PAGE) {
 		memset(r, 0, PAGE);
 		for (i = 0; i < 127 && at < MEM; i++, at += 2 * PAGE)
 			r[i] = (struct vbh_region){ at, PAGE, RX, 9, VBH_REGION_OTHER,
 						    VBH_RULE_DENY, 0, 0 };
-		ret = hypercall(a, VBH_HC_REGION_ADD, AT_BUFFER, i, 0);
-		n += ret ? 0 : i;
+		*ret = hypercall(vm->vcpu, VBH_HC_REGION_ADD, AT_BUFFER, i, 0);
+		n += *ret ? 0 : i;
 		at -= 2 * PAGE;
 	}
+	return n;
+}
+
+static void pieces(void)
+{
+	struct vm *vm = vm_new(KVM_X86_VBH_ENABLE, 1);
+	struct vcpu *a = vm->vcpu;
+	unsigned int n, wrong = 0;
+	struct vbh_status st;
+	uint64_t at;
+	int64_t ret;
+
+	n = cut(vm, &ret);
 	status(a, &st);
-	check(ret == -ENOSPC && n > 3000 && st.regions == n,
-	      "a guest gets %u regions and no more", n);
+	check(!ret && n > 7000 && st.regions == n, "a guest gets %u regions", n);
 	for (at = arena; at < arena + n * 2 * PAGE; at += 64 * PAGE)
 		wrong += vcpu_store(a, at, 1) != END_GP || vcpu_store(a, at + PAGE, 1) != END_OK;
 	check(!wrong, "each of which holds, and nothing beside it");
 	check(!hypercall(a, VBH_HC_REGION_DEL, 9, 0, 0) && !vcpu_store(a, arena, 1),
 	      "and all go at once");
+	vm_free(vm);
+}
+
+static bool limit_kib(unsigned int kib)
+{
+	FILE *f = fopen("/sys/module/kvm/parameters/vbh_limit_kib", "w");
+
+	return f && fprintf(f, "%u\n", kib) > 0 && !fclose(f);
+}
+
+/* The host's limit is a guest's, and can be raised while it runs. */
+static void limited(void)
+{
+	struct vm *vm = vm_new(KVM_X86_VBH_ENABLE, 1);
+	struct vbh_status st;
+	unsigned int n;
+	int64_t ret;
+
+	if (!limit_kib(64)) {
+		printf("ok - # SKIP the limit can't be set\n");
+		vm_free(vm);
+		return;
+	}
+	n = cut(vm, &ret);
+	status(vm->vcpu, &st);
+	check(ret == -ENOSPC && n > 500 && n < 2000 && st.memory == 64 << 10 && !st.memory_free,
+	      "a guest with 64 KiB on its host gets %u regions, and sees why", n);
+	limit_kib(8192);
+	check(!region_add(vm->vcpu, AT_FREE + 16 * PAGE, PAGE, RX, 7), "with 8 MiB it gets more");
 	vm_free(vm);
 }
 
@@ -307,6 +343,7 @@ int main(void)
 	vm_open();
 	fuzz();
 	pieces();
+	limited();
 	splitting();
 	greedy();
 	many(16, false);
