@@ -146,9 +146,9 @@ void world_make(void)
 		body_set(cpu, VBH_REG_RIP, AT_CODE);
 
 	write_code();
-	assert_int_equal(add_region(KTEXT_GPA, KTEXT_LEN, TEXT_RIGHTS, 0, VBH_REGION_KERNEL_TEXT,
+	assert_int_equal(add_region(KTEXT_GPA, KTEXT_LEN, TEXT_RIGHTS, KTEXT_TAG, VBH_REGION_KERNEL_TEXT,
 				    VBH_RULE_DENY, VBH_REGION_F_PATCHABLE), 0);
-	assert_int_equal(hand_over_text(KTEXT, KTEXT_GPA, KTEXT_LEN, 0), 0);
+	assert_int_equal(hand_over_text(KTEXT, KTEXT_GPA, KTEXT_LEN, KTEXT_TAG), 0);
 	tell_facts();
 	give(VBH_SITE_ENTRY, 0, KTEXT + NOTRACE, 0);
 	give(VBH_SITE_ENTRY, 0, KTEXT + THUNK, 0);

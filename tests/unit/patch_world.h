@@ -12,6 +12,7 @@
 #define KTEXT		0xffffffff81000000ull
 #define KTEXT_GPA	AT_TEXT
 #define KTEXT_LEN	0x4000u
+#define KTEXT_TAG	1
 #define MOD		0xffffffffc0000000ull	/* two pages, apart */
 #define MOD_GPA0	0x20000ull
 #define MOD_GPA1	0x28000ull

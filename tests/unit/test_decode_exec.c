@@ -175,6 +175,35 @@ static void a_source_is_read_across_pages_or_not_at_all(void **state)
 	assert_int_equal(new, 0xbbaa);
 }
 
+static void what_repeats_is_known_at_once_and_retires_at_once(void **state)
+{
+	u8 values[8] = { 0 };
+	struct insn insn;
+
+	(void)state;
+	memcpy(memory + 4094, "abcd", 4);
+	body_regs[VBH_REG_RSI] = START + 4094;
+	body_regs[VBH_REG_RDI] = 0x1000;
+	body_regs[VBH_REG_RCX] = 4;
+	body_regs[VBH_REG_RIP] = 0x100;
+	body_regs[VBH_REG_RFLAGS] = 2;
+	assert_int_equal(DECODE(8, "\xf3\xa4", &insn), 0);
+	assert_int_equal(insn_repeat(&body_vcpu, &insn, 3, values), 3);
+	assert_memory_equal(values, "abc", 4);
+	assert_int_equal(insn_repeat(&body_vcpu, &insn, 8, values), 4);
+	assert_memory_equal(values, "abcd", 4);
+	insn_repeat_retire(&body_vcpu, &insn, 3);
+	assert_int_equal(body_regs[VBH_REG_RSI], START + 4097);
+	assert_int_equal(body_regs[VBH_REG_RDI], 0x1003);
+	assert_int_equal(body_regs[VBH_REG_RCX], 1);
+	assert_int_equal(body_regs[VBH_REG_RIP], 0x100);
+	insn_repeat_retire(&body_vcpu, &insn, 1);
+	assert_int_equal(body_regs[VBH_REG_RIP], 0x102);
+	body_regs[VBH_REG_RCX] = 2;
+	body_regs[VBH_REG_RFLAGS] = 0x402;
+	assert_int_equal(insn_repeat(&body_vcpu, &insn, 8, values), 0);
+}
+
 static void what_writes_no_memory_has_no_value(void **state)
 {
 	struct insn insn;
@@ -203,6 +232,7 @@ int main(void)
 		cmocka_unit_test_setup(addresses_wrap_at_the_address_size, setup),
 		cmocka_unit_test_setup(a_16_bit_string_moves_the_lower_halves, setup),
 		cmocka_unit_test_setup(a_source_is_read_across_pages_or_not_at_all, setup),
+		cmocka_unit_test_setup(what_repeats_is_known_at_once_and_retires_at_once, setup),
 		cmocka_unit_test_setup(what_writes_no_memory_has_no_value, setup),
 	};
 

@@ -572,6 +572,37 @@ static void where_no_first_byte_fits_the_site_calls_nobody(void **state)
 	assert_int_equal(body->guest.patch.tramps.nr, 0);
 }
 
+/* From a module an old distance may lead to unknown code, which BPF's may be. */
+static void what_is_no_call_is_not_mended_to_one(void **state)
+{
+	static const u8 *const forms[] = { xor5, ret5 };
+	static const u8 ops[] = { 0xe8, 0xe9 };
+	u8 bad[5];
+	u32 i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		memcpy(text(MOD + 0x400 + 16 * i), forms[i], 5);
+		assert_int_equal(hand_over(i ? VBH_SITE_TRAMP : VBH_SITE_CALL, 5,
+					   MOD + 0x400 + 16 * i, 0), 0);
+	}
+	assert_int_equal(call(VBH_HC_PATCH, VBH_PATCH_BPF, 3, 0), 0);
+	world_seal();
+	for (i = 0; i < 2; i++) {
+		u64 at = MOD + 0x400 + 16 * i;
+
+		insn_to(bad, ops[i], at, KTEXT + F2 + 1);
+		assert_int_equal(linux_patches(at, bad, 5), 2);
+		assert_stands(at, forms[i], 5);
+		linux_pokes(at, &int3, 1);
+	}
+	assert_int_equal(call(VBH_HC_PATCH, VBH_PATCH_STATIC_CALLS, 0, 0), 0);
+	for (i = 0; i < 2; i++) {
+		linux_pokes(MOD + 0x400 + 16 * i, ops + i, 1);
+		assert_stands(MOD + 0x400 + 16 * i, forms[i], 5);
+	}
+}
+
 static void by_another_mapping_nothing_is_mended(void **state)
 {
 	u8 bad[5];
@@ -686,6 +717,7 @@ int main(void)
 		T(a_site_that_the_seal_meets_half_way_is_mended),
 		T(where_no_first_byte_fits_the_site_calls_nobody),
 		T(by_another_mapping_nothing_is_mended),
+		T_OPEN(what_is_no_call_is_not_mended_to_one),
 		T_OPEN(while_open_a_policy_holds_too),
 		T_OPEN(a_long_rep_does_not_run_on_into_a_site),
 		T_OPEN(a_kprobe_comes_by_text_poke_and_before_the_seal),

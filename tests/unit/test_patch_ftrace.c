@@ -299,6 +299,20 @@ static void a_modules_own_trampoline_is_called_directly(void **state)
 	assert_false(patch_call(KTEXT + F4, KTEXT + NOTRACE));
 }
 
+/* The facts of ftrace stay when the text is taken back. */
+static void without_the_kernels_text_no_call_goes_through(void **state)
+{
+	(void)state;
+	body_teardown(state);
+	assert_int_equal(body_setup(state), 0);
+	body_ring(20);
+	world_make();
+	world_module();
+	assert_int_equal(hand_over(VBH_SITE_ENTRY, 0, MOD + 0x200, 0), 0);
+	assert_int_equal(call(VBH_HC_REGION_DEL, KTEXT_TAG, 0, 0), 0);
+	assert_false(patch_call(MOD + MF1, MOD + 0x200));
+}
+
 #define T(name)	cmocka_unit_test_setup_teardown(name, setup, body_teardown)
 
 int main(void)
@@ -320,6 +334,7 @@ int main(void)
 		T(a_protected_page_is_no_trampoline),
 		T(unknown_code_is_called_only_where_policy_says),
 		T(a_modules_own_trampoline_is_called_directly),
+		T(without_the_kernels_text_no_call_goes_through),
 	};
 
 	return cmocka_run_group_tests_name("patch_ftrace", tests, NULL, NULL);

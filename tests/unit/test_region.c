@@ -65,6 +65,7 @@ static void check_denial(u64 gpa, u32 want)
 	const struct region *got = region_denies(t, gpa, want);
 	u32 i, best = 0;
 	bool all = true;
+	u8 flags;
 
 	for (i = 0; i < nr_model; i++) {
 		if (!covers(&model[i], gpa) || (model[i].rights & want))
@@ -77,6 +78,9 @@ static void check_denial(u64 gpa, u32 want)
 	if (got)
 		assert_true(covers(got, gpa) && !(got->rights & want));
 	assert_int_equal(region_denials_have(t, gpa, want, 1), all);
+	/* From wherever the last one ended. */
+	assert_ptr_equal(region_denials(t, gpa, want, &flags), got);
+	assert_int_equal(flags & 1, all);
 }
 
 static void check_page(u64 gpa, u64 limit)
