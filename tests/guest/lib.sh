@@ -91,7 +91,7 @@ violations()
 # Has the kernel complained? Then with what it said.
 no_oops()
 {
-	! dmesg | grep "BUG:\|Oops\|WARNING:\|stall"
+	! dmesg | grep "BUG:\|Oops\|WARNING:\|stall[s ]"
 }
 
 # The policy on stdout with each "deny" of memory and pins turned into rule $1.

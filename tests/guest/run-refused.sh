@@ -87,6 +87,17 @@ echo > $tracing/kprobe_events
 claim "VBH stops" vbhctl stop --key /tmp/key
 claim "kprobes work again" kprobes
 
+echo 'p:vbh/inside vfs_read+5' > $tracing/kprobe_events
+echo 1 > $probe
+refuted "with kprobes denied VBH does not start over one" start_with kprobes deny
+claim "and says where it is" says 'there is a kprobe at vfs_read'
+echo 0 > $probe
+claim "when it is disabled it does" start_with kprobes deny
+refuted "and it is not enabled again" sh -c "echo 1 > $probe"
+claim "VBH stops" vbhctl stop
+echo > $tracing/kprobe_events
+claim "kprobes work again" kprobes
+
 echo vfs_read > $tracing/set_ftrace_filter
 echo function > $tracing/current_tracer
 refuted "with ftrace denied VBH does not start over a tracer" start_with ftrace deny
@@ -120,6 +131,8 @@ claim "VBH stops" vbhctl stop
 claim "BPF programs work again" patches bpf 1
 
 claim "VBH starts with static keys denied" start_with jump_labels deny
+refuted "what passes over what was left out can't be switched off" \
+	sh -c "echo 0 > /proc/sys/kernel/ftrace_enabled"
 claim "one is switched, and nothing dies" on_and_off
 claim "it is as it was" [ "$(cat $schedstats)" = 0 ]
 claim "its changes were violations" [ "$(violations)" -gt 0 ]
@@ -138,8 +151,12 @@ claim "tracers go on" tracer function 'vfs_*'
 claim "VBH stops" vbhctl stop --key /tmp/key
 claim "it can be toggled" switch $schedstats
 
-claim "VBH is sealed with static calls denied from then on" \
-	sealed_with static_calls until-seal
+claim "VBH starts with static calls denied from the seal on" start_with static_calls until-seal
+echo 1 > $tracing/events/sched/sched_process_exec/enable
+refuted "it is not sealed over an event" vbhctl seal
+claim "and says which" says 'the event sched_process_exec is on'
+echo 0 > $tracing/events/sched/sched_process_exec/enable
+claim "without one it is" vbhctl seal
 claim "an event is switched, and nothing dies" event sched/sched_switch
 claim "VBH stops" vbhctl stop --key /tmp/key
 claim "an event is switched" event sched/sched_switch
