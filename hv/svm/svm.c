@@ -79,7 +79,7 @@ static bool is_apic_store(const struct vmcb *v)
 	return v->exit_code == SVM_EXIT_NPF && hv.apic_pa &&
 	       (v->exit_info2 & PAGE_MASK) == hv.apic_pa &&
 	       (v->exit_info1 & (NPF_WRITE | NPF_WALK | NPF_FETCH)) == NPF_WRITE && !v->cpl &&
-	       !(v->exit_int_info & EVENT_VALID);
+	       !(v->exit_int_info & EVENT_VALID) && !(v->dr7 & DR7_ENABLED);
 }
 
 /*
