@@ -96,15 +96,16 @@ enum vbh_verdict core_msr_write(struct vbh_vcpu *vcpu, u32 msr, u64 old, u64 new
 enum vbh_verdict core_dtr_load(struct vbh_vcpu *vcpu, enum vbh_dtr dtr, u64 old, u64 new,
 			       u32 limit)
 {
-	enum vbh_verdict v;
+	u8 rule = vcpu->guest->pins.dtr_rule[dtr];
+	enum vbh_verdict v = VBH_ALLOW;
 
 	lock_and_sync(vcpu);
-	if (!pin_moves(&vcpu->pins, dtr, old, new))
-		v = VBH_ALLOW;
-	else if (dtr == VBH_DTR_IDTR && limit < NO_GATE)
-		v = VBH_RESET;
-	else
-		v = pinned(vcpu, VBH_KIND_DTR, dtr, vcpu->guest->pins.dtr_rule[dtr], old, new);
+	if (pin_moves(&vcpu->pins, dtr, old, new)) {
+		bool reset = dtr == VBH_DTR_IDTR && limit < NO_GATE && rule != VBH_RULE_LOG;
+
+		/* Under "panic" too: it is what the kernel wants, and no violation. */
+		v = reset ? VBH_RESET : pinned(vcpu, VBH_KIND_DTR, dtr, rule, old, new);
+	}
 	host_unlock(vcpu->guest);
 	return v;
 }

@@ -88,10 +88,17 @@ int guest_protect_own(struct vbh_guest *guest, u64 gpa, u64 len, u32 rights,
 		      enum vbh_region_kind kind);
 
 /*
- * Somebody writes there past the second stage: these pages keep all rights, and never
- * become the hypervisor's, a trampoline or a listed module's. -ENOSPC.
+ * Somebody is about to write there past the second stage: these pages keep all rights,
+ * and never become the hypervisor's, a trampoline or a listed module's. -EPERM: one of
+ * them may not be written; -ENOSPC.
  */
-int guest_mark(struct vbh_guest *guest, u64 gpa, u64 len);
+struct guest_marks {
+	u64 from;
+	u32 first, last;
+};
+int guest_mark(struct vbh_guest *guest, u64 gpa, u64 len, struct guest_marks *marks);
+/* It did not come about. */
+void guest_unmark(struct vbh_guest *guest, const struct guest_marks *marks);
 
 /*
  * Called on each CPU on its way into the guest when host_flush() has been

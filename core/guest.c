@@ -100,23 +100,53 @@ int guest_protect_own(struct vbh_guest *guest, u64 gpa, u64 len, u32 rights,
 	return err;
 }
 
-int guest_mark(struct vbh_guest *guest, u64 gpa, u64 len)
+static void unmark(struct vbh_guest *guest, u64 from, u32 first, u32 last)
 {
-	struct region r = { .rights = VBH_RWX, .kind = VBH_REGION_OTHER, .rule = VBH_RULE_DENY };
-	u64 end = gpa + len;
-	int err = 0;
+	struct region r;
 
-	/* Nothing is there that could be protected. */
-	if (gpa >= guest->max_gpa || len > guest->max_gpa - gpa)
-		return 0;
+	/* They took no right away. */
+	while (first <= last && region_take_id(&guest->regions, from, first, last, &r))
+		;
+}
+
+int guest_mark(struct vbh_guest *guest, u64 gpa, u64 len, struct guest_marks *marks)
+{
+	struct region r = {
+		.rights = VBH_RWX, .kind = VBH_REGION_OTHER, .rule = VBH_RULE_DENY,
+		.flags = REGION_F_MARK,
+	};
+	u64 end = gpa + len, at;
+	int err = end < gpa ? -EPERM : 0;
+
+	if (end > guest->max_gpa)	/* nothing is there that could be protected */
+		end = guest->max_gpa;
+	gpa &= PAGE_MASK;
 	host_lock(guest);
-	for (r.start = gpa & PAGE_MASK; r.start < end && !err; r.start += PAGE_SIZE) {
-		r.end = r.start + PAGE_SIZE;
-		if (region_free(&guest->regions, r.start, PAGE_SIZE))
+	guest->urgent = true;	/* or what is honest would fault */
+	for (at = gpa; at < end && !err; at += PAGE_SIZE)
+		err = region_denies(&guest->regions, at, VBH_W) ? -EPERM : 0;
+	marks->from = gpa;
+	marks->first = guest->regions.next_id;
+	for (at = gpa; at < end && !err; at += PAGE_SIZE) {
+		r.start = at;
+		r.end = at + PAGE_SIZE;
+		/* No other sort of region stands in for it: that could go again. */
+		if (!region_marked(&guest->regions, at))
 			err = region_insert(guest, &r);
 	}
+	guest->urgent = false;
+	marks->last = guest->regions.next_id - 1;
+	if (err)
+		unmark(guest, marks->from, marks->first, marks->last);
 	host_unlock(guest);
 	return err;
+}
+
+void guest_unmark(struct vbh_guest *guest, const struct guest_marks *marks)
+{
+	host_lock(guest);
+	unmark(guest, marks->from, marks->first, marks->last);
+	host_unlock(guest);
 }
 
 __attribute__((noinline))
@@ -155,7 +185,8 @@ static bool region_ok(const struct vbh_guest *guest, const struct vbh_region *r)
 		return false;
 	if (r->gpa >= guest->max_gpa || r->len > guest->max_gpa - r->gpa)
 		return false;
-	if (guest->state == VBH_STATE_OPEN && r->tag & VBH_TAG_MODULE)
+	/* Of a module that is being checked, or was. */
+	if (r->tag & VBH_TAG_MODULE && !module_known(&guest->module, r->tag))
 		return false;
 	if (r->kind < VBH_REGION_KERNEL_TEXT || r->kind >= VBH_REGION_FTRACE)
 		return false;

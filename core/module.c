@@ -18,6 +18,11 @@ static struct known_module *known(const struct listed_state *m, u32 tag)
 	return k && k->tag == tag ? k : NULL;
 }
 
+bool module_known(const struct listed_state *m, u32 tag)
+{
+	return known(m, tag);
+}
+
 bool module_counts(const struct listed_state *m, u32 tag)
 {
 	const struct known_module *k = known(m, tag);

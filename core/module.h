@@ -60,6 +60,8 @@ struct listed_state {
 };
 
 void listed_init(struct listed_state *m);
+/* Has one with this tag come after the seal, and not gone yet? */
+bool module_known(const struct listed_state *m, u32 tag);
 /* May anything in the text with this tag be called or patched? */
 bool module_counts(const struct listed_state *m, u32 tag);
 /* The value of a name in *value, if anybody who is trusted exports it. */

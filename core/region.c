@@ -7,7 +7,7 @@
  * which none can cover it, and stops as soon as none can at all.
  *
  * Invariant: no leaf is empty, max_end and `before` are exact, and two neighbours
- * together hold more than half a leaf, or one is new.
+ * together hold more than three quarters of a leaf, or one is new.
  */
 #include "internal.h"
 
@@ -167,6 +167,17 @@ const struct region *region_denies(const struct region_table *t, u64 gpa, u32 wa
 	return denials(t, gpa, want, upto(t, gpa), &flags);
 }
 
+bool region_marked(const struct region_table *t, u64 gpa)
+{
+	struct region_pos p = upto(t, gpa);
+	const struct region *r;
+
+	while ((r = covering(t, gpa, &p)))
+		if (r->flags & REGION_F_MARK)
+			return true;
+	return false;
+}
+
 bool region_denials_have(const struct region_table *t, u64 gpa, u32 want, u8 flag)
 {
 	u8 flags;
@@ -279,7 +290,8 @@ int region_insert(struct vbh_guest *guest, const struct region *r)
 	u32 i;
 
 	/* An id is never given twice. */
-	if (t->next_id == ~0u || t->nr >= t->max + (guest->urgent ? REGION_RESERVE : 0))
+	if (t->next_id == ~0u || t->nr >= t->max + (guest->urgent ? REGION_RESERVE : 0) ||
+	    (!guest->urgent && t->leaves >= REGION_DIRS * DIR_LEN - 2))
 		return -ENOSPC;
 	if (!t->leaves || leaf_at(t, p.leaf)->nr == REGION_LEAF_MAX) {
 		if (!leaf_room(guest))
@@ -310,7 +322,7 @@ static void join(struct region_table *t, u32 n)
 		return;
 	leaf = leaf_at(t, n);
 	next = leaf_at(t, n + 1);
-	if (leaf->nr + next->nr > REGION_LEAF_MAX / 2)
+	if (leaf->nr + next->nr > REGION_LEAF_MAX / 4 * 3)
 		return;
 	copy(leaf, leaf->nr, next, 0, next->nr);
 	leaf_close(t, n + 1);

@@ -23,6 +23,9 @@ struct region {
 	u32 id;			/* order of arrival, never reused */
 };
 
+/* In region.flags, beside those of the ABI: guest_mark() made it, and no call takes it away. */
+#define REGION_F_MARK		(1u << 7)
+
 /* A page of them. */
 #define REGION_LEAF_MAX		102u
 struct region_leaf {
@@ -73,6 +76,8 @@ const struct region *region_denies(const struct region_table *t, u64 gpa, u32 wa
 /* The same, and the flags that all of those that deny it have. */
 const struct region *region_denials(struct region_table *t, u64 gpa, u32 want, u8 *flags);
 
+/* Has guest_mark() made one there? */
+bool region_marked(const struct region_table *t, u64 gpa);
 /* Has every region that denies `want` at gpa this flag? */
 bool region_denials_have(const struct region_table *t, u64 gpa, u32 want, u8 flag);
 /* Does no region touch [gpa, gpa + len)? len is not 0 and does not wrap. */

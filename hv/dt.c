@@ -92,6 +92,7 @@ static enum hv_act store(struct hv_cpu *cpu, struct vm_exit *exit, const struct 
 	bool user = hv.vendor->get(cpu, VBH_REG_CPL) == 3;
 	u32 unused = hv.la57 ? 64 - 57 : 64 - 48;
 	u64 at, gpa;
+	bool denied;
 	u32 error;
 
 	/* Not canonical. */
@@ -103,7 +104,10 @@ static enum hv_act store(struct hv_cpu *cpu, struct vm_exit *exit, const struct 
 			return page_fault(exit, at == gva ? gva : end & PAGE_MASK, error);
 		if (!user && host_translate(&cpu->vcpu, hv.vendor->get(cpu, VBH_REG_CR3), at, &gpa))
 			return HV_GP;
-		if (region_denies(&hv.guest.regions, gpa, VBH_W))
+		host_lock(&hv.guest);
+		denied = region_denies(&hv.guest.regions, gpa, VBH_W);
+		host_unlock(&hv.guest);
+		if (denied)
 			return HV_GP;
 		if (at == end)
 			break;

@@ -116,7 +116,9 @@ static enum hv_act fill(struct hv_cpu *cpu, u64 gpa)
 
 	if (gpa < hv.guest.max_gpa) {
 		host_lock(&hv.guest);
+		pool_keep(KEEP_URGENT);
 		ret = stage2_fill(gpa);
+		pool_keep(0);
 		host_unlock(&hv.guest);
 		hv.vendor->flush(cpu);
 	}
@@ -202,6 +204,7 @@ void hv_reset_machine(struct hv_cpu *cpu)
 
 	hv_log("reset at", hv.vendor->get(cpu, VBH_REG_RIP), cpu->index);
 	smp_halt_others();
+	smp_wait_others();	/* none is between two accesses of the clock's ports */
 	outb(0x70, 0x8f);
 	outb(0x71, 0);
 	reset_by(0xcf9, 0x02);

@@ -7,7 +7,6 @@
  * Pages that are kept back: the last for what must not fail, some more for the
  * second stage.
  */
-#define KEEP_URGENT	32
 #define KEEP_STAGE2	64
 
 u64 host_reg(struct vbh_vcpu *vcpu, enum vbh_reg reg)

@@ -173,6 +173,7 @@ int pool_init(void);
 void *pool_page(void);
 void pool_free(void *page);
 void pool_give(void *first, u64 bytes, bool donation);
+#define KEEP_URGENT		32	/* pages, for what must not fail */
 void pool_keep(u32 pages);	/* pool_page() leaves so many, until the next call */
 u64 pool_pages_free(void);
 u64 pool_donated(void);		/* bytes */
@@ -262,6 +263,7 @@ u8 mtrr_type(u64 pa, u64 *end);
 
 /* walk.c: the guest's page tables. */
 int walk_guest(struct hv_cpu *cpu, u64 cr3, u64 gva, u64 *gpa);
+void walk_forget(struct hv_cpu *cpu);
 /* For a store of user mode; 0, or its page fault's error code. Leaves keys (PKRU) out. */
 u32 walk_user_store(struct hv_cpu *cpu, u64 gva, u64 *gpa);
 
@@ -279,6 +281,7 @@ enum hv_act apic_icr(struct hv_cpu *cpu, u64 icr);
 /* smp.c: making other CPUs notice. */
 void smp_flush(void);
 void smp_halt_others(void);
+void smp_wait_others(void);	/* until they are out of the guest, but not for long */
 void smp_halt(void) __noreturn;
 void smp_kick(struct hv_cpu *target);
 

@@ -90,13 +90,19 @@ __used int hv_init(struct vbh_launch *p)
  */
 static bool is_known_below(void)
 {
-	u32 r[4];
+	bool known = false;
+	u32 r[4], base;
 
 	cpuid(1, 0, r);
 	if (!(r[2] & BIT(31)))
 		return true;
-	cpuid(0x40000000, 0, r);
-	return r[1] == 0x4b4d564b || r[1] == 0x7263694d || r[1] == 0x54474354;
+	for (base = 0x40000000; base < 0x40010000; base += 0x100) {
+		cpuid(base, 0, r);
+		if (r[1] == 0x566e6558)		/* "XenV": also beside another one's leaves */
+			return false;
+		known |= r[1] == 0x4b4d564b || r[1] == 0x7263694d || r[1] == 0x54474354;
+	}
+	return known;
 }
 
 static int protect_self(void)

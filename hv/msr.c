@@ -172,31 +172,24 @@ static enum hv_act routing_write(struct hv_cpu *cpu, u32 msr, u64 value)
 	return old == value ? HV_ADVANCE : absent_write(cpu, msr, value);
 }
 
-/* Is a page of the range one that the guest may not write? */
-static bool is_protected(u64 gpa, u64 len)
-{
-	u64 end = gpa + len;
-	bool denied = end < gpa;
-
-	host_lock(&hv.guest);
-	for (gpa &= PAGE_MASK; gpa < end; gpa += PAGE_SIZE)
-		denied |= !!region_denies(&hv.guest.regions, gpa, VBH_W);
-	host_unlock(&hv.guest);
-	return denied;
-}
-
 /*
  * Whoever stores there knows nothing of our second stage, and does so again and
  * again: what he is given is never protected later, nor donated.
  */
 static enum hv_act memory_write(struct hv_cpu *cpu, u32 msr, u64 value)
 {
+	struct guest_marks marks;
+	enum hv_act act;
 	u64 gpa, len;
 
-	if (msr_memory(&memory_facts, msr, value, &gpa, &len) && len &&
-	    (is_protected(gpa, len) || guest_mark(&hv.guest, gpa, len)))
+	if (!msr_memory(&memory_facts, msr, value, &gpa, &len) || !len)
+		return plain_write(cpu, msr, value);
+	if (guest_mark(&hv.guest, gpa, len, &marks))
 		return absent_write(cpu, msr, value);
-	return plain_write(cpu, msr, value);
+	act = plain_write(cpu, msr, value);
+	if (act != HV_ADVANCE)
+		guest_unmark(&hv.guest, &marks);
+	return act;
 }
 
 /*
@@ -302,6 +295,7 @@ static int mark_given(void)
 		MSR_SYNTHETIC_FIRST + 0x82, MSR_SYNTHETIC_FIRST + 0x83,	/* flags, messages */
 		MSR_HW_FEEDBACK_PTR,
 	};
+	struct guest_marks marks;
 	u64 value, gpa, len;
 	int ret = 0;
 	u32 i;
@@ -309,7 +303,7 @@ static int mark_given(void)
 	for (i = 0; i < ARRAY_SIZE(given) && !ret; i++)
 		if (rdmsr_safe(given[i], &value) &&
 		    msr_memory(&memory_facts, given[i], value, &gpa, &len))
-			ret = guest_mark(&hv.guest, gpa, len);
+			ret = guest_mark(&hv.guest, gpa, len, &marks);
 	return ret;
 }
 

@@ -71,6 +71,18 @@ void smp_halt_others(void)
 	}
 }
 
+void smp_wait_others(void)
+{
+	u32 i, n;
+
+	for (i = 0; i < hv.params.cpus; i++) {
+		struct hv_cpu *cpu = hv_cpu(i);
+
+		for (n = 0; cpu != this_cpu() && READ_ONCE(cpu->in_guest) && n < RESEND; n++)
+			cpu_relax();
+	}
+}
+
 /* For good: interrupts are off, and an NMI comes back here. */
 void smp_halt(void)
 {

@@ -64,6 +64,7 @@ static void serve(struct hv_cpu *cpu)
 		vcpu_sync(&cpu->vcpu);
 		hv.vendor->pins_changed(cpu);
 		hv.vendor->flush(cpu);
+		walk_forget(cpu);
 		cpu->flushes++;
 		WRITE_ONCE(cpu->seen, gen);
 	}

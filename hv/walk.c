@@ -97,6 +97,15 @@ none:
 	return NULL;
 }
 
+/* A table that was walked may be memory of the hypervisor's by now. */
+void walk_forget(struct hv_cpu *cpu)
+{
+	u32 i;
+
+	for (i = 0; i < HV_WALK_LINES; i++)
+		cpu->walk[i].page = ~0ull;
+}
+
 int walk_guest(struct hv_cpu *cpu, u64 cr3, u64 gva, u64 *gpa)
 {
 	const struct hv_walk *line;

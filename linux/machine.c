@@ -9,6 +9,7 @@
 #include <linux/acpi.h>
 #include <linux/cc_platform.h>
 #include <linux/crash_dump.h>
+#include <linux/efi.h>
 #include <linux/ioport.h>
 #include <linux/memory.h>
 #include <linux/pfn.h>
@@ -88,6 +89,10 @@ int machine_check(struct vbh_why *why)
 	if (cc_platform_has(CC_ATTR_MEM_ENCRYPT))
 		return vbh_fail(why, -EOPNOTSUPP,
 				"memory encryption (SME, SEV or TDX) is active: boot with mem_encrypt=off");
+	/* They return through code among the kernel's constants (efi_thunk_64.S). */
+	if (efi_enabled(EFI_RUNTIME_SERVICES) && !efi_enabled(EFI_64BIT))
+		return vbh_fail(why, -EOPNOTSUPP,
+				"this machine's firmware has 32 bits: boot with efi=noruntime");
 	if (is_kdump_kernel())
 		return vbh_fail(why, -EOPNOTSUPP,
 				"this is a kdump kernel, which does not know all RAM");

@@ -7,6 +7,7 @@
  */
 #include <linux/io.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/vmalloc.h>
 #include <asm/cpufeature.h>
@@ -15,31 +16,63 @@
 #ifdef X86_FEATURE_INDIRECT_THUNK_ITS
 #define PAGES_MAX	256	/* of 512 thunks and more; Debian's kernel fills 7 */
 
-/* JMP *%reg, INT3; what is there is read only if it is mapped. */
-static bool is_thunk(unsigned long addr)
+/* JMP *%reg, INT3: how many bytes of it; 0: it is none. */
+static unsigned int thunk_len(const u8 *code, unsigned int room)
 {
-	const u8 *code = (const u8 *)addr;
+	unsigned int n = room > 3 && *code == 0x41 ? 1 : 0;
 
-	if (addr < MODULES_VADDR || addr >= MODULES_END ||
-	    offset_in_page(addr) > PAGE_SIZE - 4 ||
-	    !vmalloc_to_page((void *)addr))
-		return false;
-	if (*code == 0x41)
-		code++;
-	return code[0] == 0xff && (code[1] & 0xf8) == 0xe0 && code[2] == 0xcc;
+	return room >= n + 3 && code[n] == 0xff && (code[n + 1] & 0xf8) == 0xe0 &&
+	       code[n + 2] == 0xcc ? n + 3 : 0;
 }
 
-int thunks_kernel(vbh_range_fn fn, void *ctx)
+/* Nothing but thunks in INT3, as its_allocate_thunk() makes it, and one at this place? */
+static bool is_thunks(const u8 *page, unsigned int at)
 {
-	static unsigned long pages[PAGES_MAX];
-	unsigned long at, end, to;
-	unsigned int nr = 0, i;
-	int err = 0;
+	unsigned int i, n;
 
-	if (!boot_cpu_has(X86_FEATURE_INDIRECT_THUNK_ITS))
-		return 0;
+	for (i = 0; i < PAGE_SIZE; i += n) {
+		n = page[i] == 0xcc ? 1 : thunk_len(page + i, PAGE_SIZE - i);
+		if (!n)
+			return false;
+	}
+	return thunk_len(page + at, PAGE_SIZE - at);
+}
+
+/* A module's own go with it. Under module_mutex. */
+static bool of_module(unsigned long page)
+{
+	const struct module *mod;
+	int i;
+
+	list_for_each_entry(mod, facts_modules(), list)
+		for (i = 0; i < mod->its_num_pages; i++)
+			if ((unsigned long)mod->its_page_array[i] == page)
+				return true;
+	return false;
+}
+
+/*
+ * A distance is taken from any place in the text, for where its instructions begin
+ * is not known: so what it leads to may be anything, or nothing.
+ */
+static bool is_thunk_page(unsigned long to, u8 *copy)
+{
+	long (*read)(void *dst, const void *src, size_t size);
+
+	read = (void *)facts_symbol("copy_from_kernel_nofault");
+	return read && to >= MODULES_VADDR && to < MODULES_END &&
+	       vmalloc_to_page((void *)to) &&
+	       !read(copy, (void *)(to & PAGE_MASK), PAGE_SIZE) &&
+	       is_thunks(copy, offset_in_page(to)) && !of_module(to & PAGE_MASK);
+}
+
+static int find_pages(unsigned long *pages, unsigned int *nr, u8 *copy)
+{
+	unsigned long at, end, to;
+	unsigned int i;
+
 	facts_text(&at, &end);
-	for (; !err && at + 5 <= end; at++) {
+	for (; at + 5 <= end; at++) {
 		u8 op = *(u8 *)at;
 
 		if (!offset_in_page(at))
@@ -48,19 +81,36 @@ int thunks_kernel(vbh_range_fn fn, void *ctx)
 		if ((op & 0xfe) != 0xe8 && (op & 0xf0) != 0x80)
 			continue;
 		to = at + 5 + *(s32 *)(at + 1);
-		if (!is_thunk(to))
-			continue;
-		to &= PAGE_MASK;
-		for (i = nr; i && pages[i - 1] != to; i--)
+		for (i = *nr; i && pages[i - 1] != (to & PAGE_MASK); i--)
 			;
-		if (i)
+		if (i || !is_thunk_page(to, copy))
 			continue;
-		if (nr == PAGES_MAX)
+		if (*nr == PAGES_MAX)
 			return -E2BIG;
-		pages[nr++] = to;
-		err = fn(ctx, VBH_REGION_KERNEL_TEXT,
-			 page_to_phys(vmalloc_to_page((void *)to)), PAGE_SIZE);
+		pages[(*nr)++] = to & PAGE_MASK;
 	}
+	return 0;
+}
+
+int thunks_kernel(vbh_range_fn fn, void *ctx)
+{
+	static unsigned long pages[PAGES_MAX];
+	unsigned int nr = 0, i;
+	u8 *copy;
+	int err;
+
+	if (!boot_cpu_has(X86_FEATURE_INDIRECT_THUNK_ITS))
+		return 0;
+	copy = (u8 *)__get_free_page(GFP_KERNEL);
+	if (!copy)
+		return -ENOMEM;
+	facts_lock_modules();
+	err = find_pages(pages, &nr, copy);
+	facts_unlock_modules();
+	free_page((unsigned long)copy);
+	for (i = 0; !err && i < nr; i++)
+		err = fn(ctx, VBH_REGION_KERNEL_TEXT,
+			 page_to_phys(vmalloc_to_page((void *)pages[i])), PAGE_SIZE);
 	return err;
 }
 #else

@@ -285,6 +285,43 @@ static void a_donation_that_can_not_be_taken_in_stays_the_guests(void **state)
 	assert_false(body->guest.urgent);
 }
 
+/* What is written past the second stage is never the hypervisor's, whoever comes first. */
+static void what_is_marked_is_free_or_not_marked(void **state)
+{
+	struct vbh_guest *g = &body->guest;
+	struct guest_marks marks, second;
+	u32 nr;
+
+	(void)state;
+	g->features |= VBH_FEAT_DONATE;
+	body->max_pages = 20;
+	assert_int_equal(guest_protect_own(g, 0x40000, 0x1000, VBH_R, VBH_REGION_HYPERVISOR), 0);
+	nr = g->regions.nr;
+	assert_int_equal(guest_mark(g, 0x40000, 64, &marks), -EPERM);
+	assert_int_equal(guest_mark(g, 0x3fff0, 64, &marks), -EPERM);
+	assert_int_equal(guest_mark(g, ~0ull - 15, 64, &marks), -EPERM);
+	assert_int_equal(g->regions.nr, nr);
+	assert_int_equal(guest_mark(g, BODY_MAX_GPA, 64, &marks), 0);
+	assert_int_equal(g->regions.nr, nr);
+	/* Marked twice it is one region, which goes with the first of them. */
+	assert_int_equal(guest_mark(g, AT_GIFT + 0xff0, 64, &marks), 0);
+	assert_int_equal(g->regions.nr, nr + 2);
+	assert_int_equal(guest_mark(g, AT_GIFT, 64, &second), 0);
+	assert_int_equal(g->regions.nr, nr + 2);
+	assert_int_equal(donate(AT_GIFT, 0x1000), -EINVAL);
+	guest_unmark(g, &second);
+	assert_int_equal(g->regions.nr, nr + 2);
+	guest_unmark(g, &marks);
+	assert_int_equal(g->regions.nr, nr);
+	/* A region of the guest's own, which may go again, does not stand in for a mark. */
+	add_region(AT_GIFT, 0x1000, VBH_RWX, 9, VBH_REGION_OTHER, VBH_RULE_DENY, 0);
+	assert_int_equal(guest_mark(g, AT_GIFT, 64, &marks), 0);
+	assert_int_equal(call(VBH_HC_REGION_DEL, 9, 0, 0), 0);
+	assert_int_equal(donate(AT_GIFT, 0x1000), -EINVAL);
+	guest_unmark(g, &marks);
+	assert_int_equal(donate(AT_GIFT, 0x1000), 0);
+}
+
 #define T(name)	cmocka_unit_test_setup_teardown(name, body_setup, body_teardown)
 
 int main(void)
@@ -304,6 +341,7 @@ int main(void)
 		T(a_donation_becomes_the_hypervisors),
 		T(what_a_region_touches_can_not_be_donated),
 		T(a_donation_that_can_not_be_taken_in_stays_the_guests),
+		T(what_is_marked_is_free_or_not_marked),
 	};
 
 	return cmocka_run_group_tests_name("guest", tests, NULL, NULL);

@@ -177,7 +177,7 @@ static void a_thunk_must_be_one_and_be_protected(void **state)
 	body->mem[THUNKS_GPA + 0x22] = 0xe2;
 	assert_int_equal(load_with_thunk(NEW_TAG, VBH_RULE_DENY), -EACCES);
 	body->mem[THUNKS_GPA + 0x22] = 0xe1;
-	assert_int_equal(load_with_thunk(NEW_TAG + 1, VBH_RULE_DENY), -EACCES);
+	assert_int_equal(load_with_thunk(5, VBH_RULE_DENY), -EACCES);
 }
 
 /* Another CPU stores between any two steps of the check. */
