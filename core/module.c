@@ -23,6 +23,14 @@ bool module_known(const struct listed_state *m, u32 tag)
 	return known(m, tag);
 }
 
+void module_called(struct listed_state *m, u32 tag)
+{
+	struct known_module *k = known(m, tag);
+
+	if (k)
+		k->direct = 1;
+}
+
 bool module_counts(const struct listed_state *m, u32 tag)
 {
 	const struct known_module *k = known(m, tag);
@@ -362,6 +370,12 @@ static s64 gone(struct vbh_vcpu *vcpu, u32 tag, u64 name)
 	}
 	if (m->check.ask.tag == tag)
 		m->check.ask.tag = 0;
+	/* Linux has no such calls left, but who says that the module goes may lie. */
+	if (k->direct) {
+		patch_silence(guest, k->core.first, k->core.last);
+		patch_silence(guest, k->init.first, k->init.last);
+		k->direct = 0;
+	}
 	if (give_back_some(guest, k, &k->core) || give_back_some(guest, k, &k->init) ||
 	    drop_regions(guest, tag))
 		return 1;

@@ -24,6 +24,7 @@ enum module_step {
 struct known_module {
 	u32 tag;
 	u32 step;		/* enum module_step */
+	u32 direct;		/* not 0: traced functions may call it directly */
 	struct part {
 		u32 first, last;	/* lower halves of addresses; last < first: empty */
 	} core, init;
@@ -62,6 +63,8 @@ struct listed_state {
 void listed_init(struct listed_state *m);
 /* Has one with this tag come after the seal, and not gone yet? */
 bool module_known(const struct listed_state *m, u32 tag);
+/* A traced function calls something in it, if it is such a module. */
+void module_called(struct listed_state *m, u32 tag);
 /* May anything in the text with this tag be called or patched? */
 bool module_counts(const struct listed_state *m, u32 tag);
 /* The value of a name in *value, if anybody who is trusted exports it. */

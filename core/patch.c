@@ -253,3 +253,26 @@ void patch_mend(struct vbh_vcpu *vcpu, const struct patch_change *c)
 	}
 	patch_write(guest, site->addr, bytes, 1);
 }
+
+/* Its pages go back to the guest. Rare, and as long as it takes to look at each site once. */
+void patch_silence(struct vbh_guest *guest, u32 first, u32 last)
+{
+	const struct vec *v = &guest->patch.mcount;
+	u8 int3 = INT3, bytes[5];
+	u32 i, to;
+
+	for (i = 0; first <= last && i < v->nr; i++) {
+		u64 at = GVA(*(const u32 *)vec_at(v, i));
+
+		if (patch_read(guest, at, bytes, sizeof(bytes)) || bytes[0] != CALL32)
+			continue;
+		to = rel32_target(at, bytes, sizeof(bytes));
+		if (to < first || to > last)
+			continue;
+		patch_write(guest, at, &int3, 1);
+		host_flush(guest);
+		patch_write(guest, at + 1, nop5 + 1, 4);
+		host_flush(guest);
+		patch_write(guest, at, nop5, 1);
+	}
+}

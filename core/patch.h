@@ -116,6 +116,9 @@ void patch_settle(struct vbh_vcpu *vcpu, const struct patch_change *c, bool writ
  */
 void patch_mend(struct vbh_vcpu *vcpu, const struct patch_change *c);
 
+/* No traced function calls anything from first to last any more. */
+void patch_silence(struct vbh_guest *guest, u32 first, u32 last);
+
 /* Everything in the texts with this tag goes. */
 void patch_drop(struct vbh_vcpu *vcpu, u32 tag, u64 name);
 /* All sites and functions from first to last; counted: their calls are, in trampolines' users. */

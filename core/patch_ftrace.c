@@ -160,17 +160,15 @@ static bool page_of(struct vbh_vcpu *vcpu, u64 gva, u64 *gpa)
 
 /*
  * A trampoline of a module's own, as register_ftrace_direct() takes it: a function
- * that is not traced itself, and none of the kernel's. Nor of a module that came after
- * the seal: whoever says that it goes has its pages back, and the call would stay.
+ * that is not traced itself, and none of the kernel's.
  */
 static bool is_direct(struct vbh_guest *guest, const struct patch_text *t, u64 to)
 {
 	const struct patch_state *p = &guest->patch;
 	const struct patch_text *kernel = text_at(p, p->ftrace.caller[0].start);
 
-	return kernel && t->tag != kernel->tag && !(t->tag & VBH_TAG_MODULE) &&
-	       entry_at(guest, to) && vec_has(&p->entries, (u32)to) &&
-	       !vec_has(&p->mcount, (u32)to + 4);
+	return kernel && t->tag != kernel->tag && entry_at(guest, to) &&
+	       vec_has(&p->entries, (u32)to) && !vec_has(&p->mcount, (u32)to + 4);
 }
 
 /* What a module calls there as it comes, and goes on to call if ftrace is off: it returns. */
@@ -199,8 +197,13 @@ bool ftrace_may_call(struct vbh_vcpu *vcpu, u64 to, bool take)
 		t->users += take;
 		return true;
 	}
+	if (text && is_direct(guest, text, to)) {
+		if (take)
+			module_called(&guest->module, text->tag);
+		return true;
+	}
 	if (text)
-		return is_direct(guest, text, to) || is_fentry(guest, to);
+		return is_fentry(guest, to);
 	if (to < VBH_TEXT_GVA_MIN)
 		return false;
 	if (page_of(vcpu, to, &gpa) && copy_of(guest, to, gpa) >= 0)

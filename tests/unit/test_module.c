@@ -262,6 +262,20 @@ static void its_sites_are_looked_at_in_slices(void **state)
 	assert_int_equal(calls, 2);
 }
 
+/* register_ftrace_direct() takes its trampolines; who says that it goes may lie. */
+static void no_function_calls_into_a_module_that_goes(void **state)
+{
+	(void)state;
+	assert_int_equal(module_load(), 0);
+	assert_int_equal(module_repeat(VBH_MODULE_LIVE, NEW_TAG), 0);
+	assert_true(patch_call(KTEXT + F1, NEW + N_F));
+	assert_true(patch_call(KTEXT + F2, KTEXT + FC));
+	assert_int_equal(module_repeat(VBH_MODULE_GONE, NEW_TAG), 0);
+	assert_memory_equal(text(KTEXT + F1), nop5, 5);
+	assert_int_equal(*text(KTEXT + F2), 0xe8);
+	assert_false(patch_call(KTEXT + F1, NEW + N_F));
+}
+
 static void its_patch_sites_work(void **state)
 {
 	struct vbh_access a = { .gpa = NEW_TEXT_GPA + N_JUMP, .want = VBH_W };
@@ -682,6 +696,7 @@ int main(void)
 		TEST(what_is_compared_can_not_be_written),
 		TEST(nothing_in_it_counts_before_it_is_accepted),
 		TEST(its_sites_are_looked_at_in_slices),
+		TEST(no_function_calls_into_a_module_that_goes),
 		TEST(its_patch_sites_work),
 		TEST(a_traced_module_uses_its_trampolines),
 		TEST(text_is_cleared_before_it_goes),
