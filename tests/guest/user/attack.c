@@ -193,14 +193,14 @@ static const char *wrong_events(const struct attack *a, const struct attempt *t,
 		min = max = 0;
 	else if (mode == LOG || a->flags & A_MANY)
 		min = max = t->ops;
+	else if (a->flags & A_CPU_STOPS)
+		min = 0;
 	/* Without ERMS the kernel's memcpy() may store a piece twice. */
 	if (a->flags & A_MANY && a->flags & A_IGNORED && mode != HONEST)
 		max = 2 * max;
-	else if (a->flags & A_CPU_STOPS)
-		min = 0;
 	if (n < min || n > max) {
 		snprintf(buf, sizeof(buf), "%u violations were recorded, not %u%s", n, min,
-			 max > min ? " or one more" : "");
+			 max > min ? ", or more" : "");
 		return buf;
 	}
 	/* Of many, only the kind is known; what a program's instruction is, is not. */
