@@ -96,6 +96,7 @@ struct guest_marks {
 	u64 from;
 	u32 first, last;
 };
+
 int guest_mark(struct vbh_guest *guest, u64 gpa, u64 len, struct guest_marks *marks);
 /* It did not come about. */
 void guest_unmark(struct vbh_guest *guest, const struct guest_marks *marks);

@@ -155,8 +155,10 @@ const struct region *region_denials(struct region_table *t, u64 gpa, u32 want, u
 	u32 n = t->near;
 
 	if (n >= t->leaves || leaf_at(t, n)->r[0].start > gpa ||
-	    (n + 1 < t->leaves && leaf_at(t, n + 1)->r[0].start <= gpa))
-		t->near = n = leaf_upto(t, gpa);
+	    (n + 1 < t->leaves && leaf_at(t, n + 1)->r[0].start <= gpa)) {
+		n = leaf_upto(t, gpa);
+		t->near = n;
+	}
 	return denials(t, gpa, want, within(t, n, gpa), flags);
 }
 

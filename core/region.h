@@ -29,7 +29,7 @@ struct region {
 /* A page of them. */
 #define REGION_LEAF_MAX		102u
 struct region_leaf {
-	u64 before;		/* the highest end in all earlier leaves; of a spare one: the next */
+	u64 before;		/* the highest end in earlier leaves; of a spare one: the next */
 	u32 nr;			/* not 0 */
 	u32 reserved;
 	struct region r[REGION_LEAF_MAX];

@@ -162,13 +162,14 @@ static int hook(struct vbh_why *why)
 		at = facts_symbol(a->name);
 		a->at = at && location ? location(at) : 0;
 		/* The first replaces what an earlier policy asked for. */
-		if (a->at && !ftrace_set_filter_ip(&ops, a->at, 0, err))
+		if (a->at && !ftrace_set_filter_ip(&ops, a->at, 0, err)) {
 			err = 0;
-		else if (must && a->kind == VBH_PATCH_JUMP_LABELS)
+			continue;
+		}
+		if (must && a->kind == VBH_PATCH_JUMP_LABELS)
 			return no_hook(why, -ENOENT);
-		else
-			pr_warn("%s() can't be asked: what policy denies there is not refused but left out\n",
-				a->name);
+		pr_warn("%s() can't be asked: what policy denies there is not refused but left out\n",
+			a->name);
 	}
 	if (hooked)
 		return 0;

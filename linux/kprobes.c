@@ -54,10 +54,11 @@ static const struct kprobe *find_enabled(void)
 
 int kprobes_check(struct vbh_why *why)
 {
-	void (*settle)(void) = (void (*)(void))facts_symbol("wait_for_kprobe_optimizer");
 	const struct kprobe *p;
+	void (*settle)(void);
 	int err = 0;
 
+	settle = (void *)facts_symbol("wait_for_kprobe_optimizer");
 	/* The jump of one that was just disabled stands there for a while. */
 	if (settle)
 		settle();
