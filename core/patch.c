@@ -192,9 +192,7 @@ enum patch_verdict patch_judge(struct vbh_vcpu *vcpu, const struct patch_store *
 	    !(gva[1] && site_at(p, gva[1], s->len[1], &c->site)))
 		return PATCH_ELSEWHERE;
 	c->kind = patch_kind(c->site.kind);
-	t = text_by_gpa(p, s->gpa[0]);
-	if (!t || c->site.addr < GVA(t->gva))
-		t = text_at(p, c->site.addr);
+	t = text_at(p, c->site.addr);
 	if (t && !module_counts(&guest->module, t->tag))
 		return PATCH_REFUSED;
 	if (within_site(guest, s, gva, c) && patch_allowed(guest, c->kind) && step_ok(vcpu, c))

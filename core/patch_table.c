@@ -196,15 +196,6 @@ bool text_overlap(const struct patch_state *p, u64 gva, u64 gpa, u64 len)
 	return i && overlap(gva, len, GVA(key_at(&p->tramps, i - 1)), PAGE_SIZE);
 }
 
-const struct patch_text *text_by_gpa(struct patch_state *p, u64 gpa)
-{
-	const struct patch_place *place = place_upto(p, gpa / PAGE_SIZE);
-
-	if (place && gpa / PAGE_SIZE - place->gfn < place->pages)
-		return text_at(p, GVA(place->gva) + (gpa - place->gfn * PAGE_SIZE));
-	return NULL;
-}
-
 u64 patch_gva(struct patch_state *p, u64 gpa)
 {
 	const struct patch_place *place = place_upto(p, gpa / PAGE_SIZE);

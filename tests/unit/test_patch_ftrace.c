@@ -164,16 +164,21 @@ static void a_live_trampoline_changes_in_its_call_only(void **state)
 	assert_true(patch_call(KTEXT + F2, TRAMP));
 }
 
+/* Not sealed yet, and without the module. */
+static void world_anew(void **state)
+{
+	body_teardown(state);
+	assert_int_equal(body_setup(state), 0);
+	body_ring(20);
+	world_make();
+}
+
 static void one_that_is_called_when_handed_over_counts(void **state)
 {
 	u8 call5[5];
 	u32 i;
 
-	(void)state;
-	body_teardown(state);
-	assert_int_equal(body_setup(state), 0);
-	body_ring(20);
-	world_make();
+	world_anew(state);
 	make_trampoline(TRAMP, TRAMP_GPA, false, KTEXT + NOTRACE);
 	for (i = 0; i < 2; i++) {
 		insn_to(call5, 0xe8, KTEXT + 0x3100 + i * 16, TRAMP);
@@ -189,11 +194,7 @@ static void one_that_is_called_when_handed_over_counts(void **state)
 
 static void a_module_that_goes_calls_no_more(void **state)
 {
-	(void)state;
-	body_teardown(state);
-	assert_int_equal(body_setup(state), 0);
-	body_ring(20);
-	world_make();
+	world_anew(state);
 	world_module();
 	make_trampoline(TRAMP, TRAMP_GPA, false, KTEXT + NOTRACE);
 	assert_true(patch_call(MOD + MF1, TRAMP));
@@ -246,10 +247,7 @@ static void unknown_code_is_called_only_where_policy_says(void **state)
 	(void)state;
 	assert_false(patch_call(KTEXT + F1, BPF));
 	assert_false(patch_call(KTEXT + C1, BPF));
-	body_teardown(state);
-	assert_int_equal(body_setup(state), 0);
-	body_ring(20);
-	world_make();
+	world_anew(state);
 	assert_true(patch_call(KTEXT + F1, BPF));
 	assert_int_equal(call(VBH_HC_PATCH, VBH_PATCH_BPF, VBH_PATCH_SEALED, 0), 0);
 	assert_false(patch_call(KTEXT + F2, BPF));
@@ -274,11 +272,7 @@ static void a_modules_own_trampoline_is_called_directly(void **state)
 {
 	static const u8 endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
 
-	(void)state;
-	body_teardown(state);
-	assert_int_equal(body_setup(state), 0);
-	body_ring(20);
-	world_make();
+	world_anew(state);
 	world_module();
 	memcpy(text(MOD + MF1 - 4), endbr64, 4);
 	assert_int_equal(hand_over(VBH_SITE_ENTRY, 0, MOD + 0x200, 0), 0);
@@ -302,11 +296,7 @@ static void a_modules_own_trampoline_is_called_directly(void **state)
 /* The facts of ftrace stay when the text is taken back. */
 static void without_the_kernels_text_no_call_goes_through(void **state)
 {
-	(void)state;
-	body_teardown(state);
-	assert_int_equal(body_setup(state), 0);
-	body_ring(20);
-	world_make();
+	world_anew(state);
 	world_module();
 	assert_int_equal(hand_over(VBH_SITE_ENTRY, 0, MOD + 0x200, 0), 0);
 	assert_int_equal(call(VBH_HC_REGION_DEL, KTEXT_TAG, 0, 0), 0);
