@@ -11,14 +11,14 @@
 #define CORE_CORE_H
 
 #include <vbh/abi.h>
-#include "decode.h"
-#include "event.h"
+#include "insn/decode.h"
+#include "guest/event.h"
 #include "host.h"
-#include "module.h"
-#include "patch.h"
-#include "pin.h"
-#include "region.h"
-#include "sha256.h"
+#include "listed/module.h"
+#include "text/patch.h"
+#include "guest/pin.h"
+#include "guest/region.h"
+#include "base/sha256.h"
 
 /* What the body is to do with the instruction that exited. */
 enum vbh_verdict {

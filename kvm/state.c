@@ -16,7 +16,7 @@
 
 #define STATE_MAX	(16u << 20)
 
-/* As core/patch_table.c keeps it; what is checked of it is here. */
+/* As core/text/patch_table.c keeps it; what is checked of it is here. */
 struct state_call {
 	u32 addr;
 	u8 kind;

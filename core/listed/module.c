@@ -4,7 +4,7 @@
  * compared with its description (module_fields.c), accepted or refused, and
  * cleared when it goes. No call takes long: what is left is for the next.
  */
-#include "internal.h"
+#include "../internal.h"
 
 #define PART_MAX	(1u << 30)	/* bytes of a part of a module */
 #define SLICE_RUNS	32u		/* runs of pages given back in one call */

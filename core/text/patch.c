@@ -4,7 +4,7 @@
  * text_poke_bp_batch(): INT3 in the first byte, then the other bytes, then the
  * first byte. Only the bytes count, not who writes them nor by which mapping.
  */
-#include "internal.h"
+#include "../internal.h"
 
 /* arch/x86/include/asm/nops.h, for 64 bits */
 static const u8 nop2[] = { 0x66, 0x90 };

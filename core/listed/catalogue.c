@@ -3,7 +3,7 @@
  * What the hypervisor is told before the seal, to judge modules by after it: the
  * digests of those that may come, and where the names stand that they refer to.
  */
-#include "internal.h"
+#include "../internal.h"
 
 void listed_init(struct listed_state *m)
 {

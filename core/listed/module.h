@@ -11,8 +11,8 @@
 #ifndef CORE_MODULE_H
 #define CORE_MODULE_H
 
-#include "patch.h"
-#include "sha256.h"
+#include "../text/patch.h"
+#include "../base/sha256.h"
 
 enum module_step {
 	MODULE_CHECKED,		/* is being compared, or was refused: nothing in it counts */

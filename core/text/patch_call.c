@@ -3,7 +3,7 @@
  * Patch sites as they are handed over: checked against each other, against known
  * text and against what stands there, then taken in, a batch or none of it.
  */
-#include "internal.h"
+#include "../internal.h"
 
 #define TARGET_MAX	(1ll << 30)	/* from a jump label to its target */
 

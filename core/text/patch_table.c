@@ -3,7 +3,7 @@
  * Where known text, patch sites and functions are kept: sorted arrays in pages,
  * a kind each, as small as each kind allows (there are 50,000 of the smallest).
  */
-#include "internal.h"
+#include "../internal.h"
 
 #define DIR_MAX		(PAGE_SIZE / sizeof(void *))
 

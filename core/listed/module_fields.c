@@ -5,7 +5,7 @@
  * what stands in a field is compared. Patch sites are taken in as they are: they
  * count only when the module does, and what stands there is looked at then.
  */
-#include "internal.h"
+#include "../internal.h"
 
 #define LITERAL_MAX	(4 * PAGE_SIZE)	/* bytes hashed in one call */
 #define BATCH		64u		/* sites of a kind that are merged together */

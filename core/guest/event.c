@@ -5,7 +5,7 @@
  * in the ring is chained: whoever has all records can check the chain, and
  * `lost` in them says how many never got there.
  */
-#include "internal.h"
+#include "../internal.h"
 
 #define RECORDS_PER_PAGE	(PAGE_SIZE / sizeof(struct vbh_event))
 

@@ -3,7 +3,7 @@
  * A guest as a whole: its beginning, the memory that it may name in hypercalls,
  * and its regions as they are added and removed together with the second stage.
  */
-#include "internal.h"
+#include "../internal.h"
 
 void guest_init(struct vbh_guest *guest)
 {

@@ -6,7 +6,7 @@
  * then compared with the text that it must be a copy of. It is given back when
  * no site calls it any more. The pointer to its ftrace_ops is data, and any.
  */
-#include "internal.h"
+#include "../internal.h"
 
 #define OP_LEN		7	/* MOV disp32(%rip), %rdx, of the ftrace_ops */
 #define PIECE		64
