@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where known text, patch sites and functions are kept: sorted arrays in pages,
+ * Where patch sites, functions and trampolines are kept: sorted arrays in pages,
  * a kind each, as small as each kind allows (there are 50,000 of the smallest).
  */
-#include "../internal.h"
-
-#define DIR_MAX		(PAGE_SIZE / sizeof(void *))
+#include "../guest/guest.h"
+#include "patch.h"
 
 /* The distance is short of the sign and of one more bit, for the length. */
 struct jump_site {
@@ -21,188 +20,30 @@ struct call_site {
 	u8 reserved;
 };
 
-void vec_init(struct vec *v, u32 size)
-{
-	v->dir = NULL;
-	v->nr = 0;
-	v->size = size;
-	v->shift = 12 - (32 - __builtin_clz(size - 1));
-}
-
-void *vec_at(const struct vec *v, u32 i)
-{
-	return (u8 *)v->dir[i >> v->shift] + (i & ((1u << v->shift) - 1)) * v->size;
-}
-
-static u32 key_at(const struct vec *v, u32 i)
-{
-	return *(const u32 *)vec_at(v, i);
-}
-
-/* Which page it is on first, then where on that page, so that few steps ask for a page. */
-__attribute__((noinline)) u32 vec_upto(const struct vec *v, u32 key)
-{
-	u32 lo = 0, n = v->nr, half, size = v->size;
-	const u8 *page;
-
-	if (!n || key_at(v, 0) > key)
-		return 0;
-	/* The key at lo is never above; that at lo + n is, or there is none. */
-	while (n > 1u << v->shift) {
-		half = (n >> v->shift) / 2 << v->shift ?: 1u << v->shift;
-		if (key_at(v, lo + half) <= key) {
-			lo += half;
-			n -= half;
-		} else {
-			n = half;
-		}
-	}
-	page = vec_at(v, lo);
-	for (lo++; n > 1; n -= half) {
-		half = n / 2;
-		if (*(const u32 *)(page + half * size) <= key) {
-			page += half * size;
-			lo += half;
-		}
-	}
-	return lo;
-}
-
-bool vec_has(const struct vec *v, u32 key)
-{
-	u32 i = vec_upto(v, key);
-
-	return i && key_at(v, i - 1) == key;
-}
-
-int vec_grow(struct vbh_guest *guest, struct vec *v, u32 n)
-{
-	u32 i, pages = (v->nr + n + (1u << v->shift) - 1) >> v->shift;
-	void *dir = v->dir;
-
-	if (pages > DIR_MAX)
-		return -ENOSPC;
-	if (!guest_page(guest, &dir))
-		return -ENOSPC;
-	v->dir = dir;
-	for (i = 0; i < pages; i++) {
-		if (!guest_page(guest, &v->dir[i]))
-			return -ENOSPC;
-	}
-	return 0;
-}
-
-void vec_merge(struct vec *v, const void *from, u32 n)
-{
-	u32 i = v->nr, to = v->nr + n;
-
-	v->nr = to;
-	while (n) {
-		const u8 *next = (const u8 *)from + (n - 1) * v->size;
-
-		if (i && key_at(v, i - 1) > *(const u32 *)next) {
-			memcpy(vec_at(v, --to), vec_at(v, i - 1), v->size);
-			i--;
-		} else {
-			memcpy(vec_at(v, --to), next, v->size);
-			n--;
-		}
-	}
-}
-
-/* Take out `n` from index i on. */
-static void cut(struct vec *v, u32 i, u32 n)
-{
-	for (; i + n < v->nr; i++)
-		memcpy(vec_at(v, i), vec_at(v, i + n), v->size);
-	v->nr -= n;
-}
-
-void vec_remove(struct vec *v, u32 i)
-{
-	cut(v, i, 1);
-}
-
-void vec_remove_range(struct vec *v, u32 from, u32 last)
-{
-	u32 i = from ? vec_upto(v, from - 1) : 0, to = vec_upto(v, last);
-
-	if (i < to)
-		cut(v, i, to - i);
-}
-
-VBH_STATIC_ASSERT(__builtin_offsetof(struct patch_text, tag) == 3 * sizeof(u32));
-VBH_STATIC_ASSERT(__builtin_offsetof(struct patch_place, tag) == 3 * sizeof(u32));
-VBH_STATIC_ASSERT(__builtin_offsetof(struct symbol, tag) == 3 * sizeof(u32));
-
-void vec_remove_tag(struct vec *v, u32 tag)
-{
-	u32 i, nr = 0;
-
-	for (i = 0; i < v->nr; i++) {
-		const u32 *e = vec_at(v, i);
-
-		if (e[3] != tag)
-			memcpy(vec_at(v, nr++), e, v->size);
-	}
-	v->nr = nr;
-}
-
 VBH_STATIC_ASSERT(sizeof(struct jump_site) <= sizeof(struct vbh_site));
 VBH_STATIC_ASSERT(sizeof(struct call_site) <= sizeof(struct vbh_site));
-
-static u64 text_len(const struct patch_text *t)
-{
-	return t->pages * PAGE_SIZE;
-}
-
-const struct patch_text *text_at(const struct patch_state *p, u64 gva)
-{
-	const struct patch_text *t;
-	u32 i;
-
-	if (gva < VBH_TEXT_GVA_MIN)
-		return NULL;
-	i = vec_upto(&p->texts, (u32)gva);
-	t = i ? vec_at(&p->texts, i - 1) : NULL;
-	return t && gva - GVA(t->gva) < text_len(t) ? t : NULL;
-}
 
 static bool overlap(u64 a, u64 a_len, u64 b, u64 b_len)
 {
 	return a < b + b_len && b < a + a_len;
 }
 
-/* The last text that begins at or below a page of memory, or NULL. */
-static const struct patch_place *place_upto(const struct patch_state *p, u64 gfn)
+bool tramp_overlap(const struct patch_state *p, u64 gva, u64 len)
 {
-	u32 i = gfn <= ~0u ? vec_upto(&p->places, gfn) : 0;
+	u32 i = vec_upto(&p->tramps, gva + len - 1);
+	const struct patch_tramp *t = i ? vec_at(&p->tramps, i - 1) : NULL;
 
-	return i ? vec_at(&p->places, i - 1) : NULL;
+	return t && overlap(gva, len, GVA(t->gva), PAGE_SIZE);
 }
 
-/* Texts are apart in both orders: the last one that begins before the end reaches furthest. */
-bool text_overlap(const struct patch_state *p, u64 gva, u64 gpa, u64 len)
+u64 patch_gva(const struct vbh_guest *guest, u64 gpa)
 {
-	const struct patch_place *place = place_upto(p, (gpa + len - 1) / PAGE_SIZE);
-	u32 last = gva + len - 1, i = vec_upto(&p->texts, last);
-	const struct patch_text *t = i ? vec_at(&p->texts, i - 1) : NULL;
-
-	if (t && overlap(gva, len, GVA(t->gva), text_len(t)))
-		return true;
-	if (place && place->gfn + (u64)place->pages > gpa / PAGE_SIZE)
-		return true;
-	i = vec_upto(&p->tramps, last);
-	return i && overlap(gva, len, GVA(key_at(&p->tramps, i - 1)), PAGE_SIZE);
-}
-
-u64 patch_gva(struct patch_state *p, u64 gpa)
-{
-	const struct patch_place *place = place_upto(p, gpa / PAGE_SIZE);
+	const struct patch_state *p = &guest->patch;
+	u64 gva = text_gva(&guest->known, gpa);
 	u32 i;
 
-	if (place && gpa / PAGE_SIZE - place->gfn < place->pages)
-		return GVA(place->gva) + (gpa - place->gfn * PAGE_SIZE);
+	if (gva)
+		return gva;
 	for (i = 0; i < p->tramps.nr; i++) {
 		const struct patch_tramp *t = vec_at(&p->tramps, i);
 
@@ -212,77 +53,10 @@ u64 patch_gva(struct patch_state *p, u64 gpa)
 	return 0;
 }
 
-int text_grow(struct vbh_guest *guest, u32 n)
+static int gpa_of(const struct vbh_guest *guest, u64 gva, u64 *gpa)
 {
-	int err = vec_grow(guest, &guest->patch.texts, n);
-
-	return err ? err : vec_grow(guest, &guest->patch.places, n);
-}
-
-VBH_STATIC_ASSERT(VBH_MAX_TEXTS * (sizeof(struct patch_text) + sizeof(struct patch_place)) <=
-		  PAGE_SIZE);
-VBH_STATIC_ASSERT(2 * sizeof(struct patch_text) == sizeof(struct vbh_text));
-
-static struct patch_text text_of(const struct vbh_text *t)
-{
-	struct patch_text text = { t->gva, t->len / PAGE_SIZE, t->gpa / PAGE_SIZE, t->tag };
-
-	return text;
-}
-
-static struct patch_place place_of(const struct patch_text *t)
-{
-	struct patch_place place = { t->gfn, t->pages, t->gva, t->tag };
-
-	return place;
-}
-
-int text_take(struct patch_state *p, void *page, u32 n)
-{
-	const struct vbh_text *in = page;
-	struct patch_text *texts = page;
-	struct patch_place *places = (void *)(texts + VBH_MAX_TEXTS);
-	u32 i, k;
-
-	/* In its place, and half as large. */
-	for (i = 0; i < n; i++)
-		texts[i] = text_of(&in[i]);
-	for (i = 0; i < n; i++) {
-		struct patch_place place = place_of(&texts[i]);
-
-		for (k = i; k && places[k - 1].gfn > place.gfn; k--)
-			places[k] = places[k - 1];
-		if ((k && places[k - 1].gfn + (u64)places[k - 1].pages > place.gfn) ||
-		    (k < i && place.gfn + (u64)place.pages > places[k + 1].gfn))
-			return -EINVAL;
-		places[k] = place;
-	}
-	vec_merge(&p->texts, texts, n);
-	vec_merge(&p->places, places, n);
-	return 0;
-}
-
-void text_take_one(struct patch_state *p, const struct vbh_text *t)
-{
-	struct patch_text text = text_of(t);
-	struct patch_place place = place_of(&text);
-
-	vec_merge(&p->texts, &text, 1);
-	vec_merge(&p->places, &place, 1);
-}
-
-void text_remove(struct patch_state *p, u32 i)
-{
-	const struct patch_text *t = vec_at(&p->texts, i);
-
-	vec_remove(&p->places, vec_upto(&p->places, t->gfn) - 1);
-	vec_remove(&p->texts, i);
-}
-
-static int gpa_of(const struct patch_state *p, u64 gva, u64 *gpa)
-{
-	const struct patch_text *t = text_at(p, gva);
-	const struct patch_tramp *r = t ? NULL : tramp_at(p, gva);
+	const struct known_text *t = text_at(&guest->known, gva);
+	const struct patch_tramp *r = t ? NULL : tramp_at(&guest->patch, gva);
 
 	if (t)
 		*gpa = t->gfn * PAGE_SIZE + (gva - GVA(t->gva));
@@ -301,7 +75,7 @@ static __attribute__((noinline)) int copy(struct vbh_guest *guest, u64 gva, u8 *
 		u64 left = PAGE_SIZE - (gva & ~PAGE_MASK), gpa;
 		u32 n = len < left ? len : left;
 
-		if (gpa_of(&guest->patch, gva, &gpa) ||
+		if (gpa_of(guest, gva, &gpa) ||
 		    (to ? host_read_gpa(guest, gpa, to, n) : host_write_gpa(guest, gpa, from, n)))
 			return -EFAULT;
 		gva += n;
@@ -359,22 +133,6 @@ void site_load(const struct patch_state *p, const struct vec *v, u32 i, struct p
 		site->len = c->len;
 		site->cond = c->cond;
 	}
-}
-
-/* As vec_upto(). Patching goes upwards, site by site: mostly it is where it was, or the next. */
-static u32 vec_near(struct vec *v, u32 key)
-{
-	u32 i, last = v->near + 2;
-
-	for (i = v->near; i < v->nr && i < last && key_at(v, i) <= key; i++) {
-		if (i + 1 == v->nr || key_at(v, i + 1) > key) {
-			v->near = i;
-			return i + 1;
-		}
-	}
-	i = vec_upto(v, key);
-	v->near = i ? i - 1 : 0;
-	return i;
 }
 
 /* The last site in v that begins at or below gva. */
@@ -444,11 +202,11 @@ bool entry_at(struct vbh_guest *guest, u64 gva)
 {
 	static const u8 endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
 	struct patch_state *p = &guest->patch;
-	const struct patch_text *t = text_at(p, gva);
+	const struct known_text *t = text_at(&guest->known, gva);
 	struct patch_site site;
 	u8 bytes[4];
 
-	if (!t || !module_counts(&guest->module, t->tag))
+	if (!t || !module_counts(&guest->known, t->tag))
 		return false;
 	if (vec_has(&p->mcount, (u32)gva) || vec_has(&p->entries, (u32)gva))
 		return true;
@@ -467,8 +225,6 @@ void patch_init(struct patch_state *p)
 {
 	u32 i;
 
-	vec_init(&p->texts, sizeof(struct patch_text));
-	vec_init(&p->places, sizeof(struct patch_place));
 	vec_init(&p->mcount, sizeof(u32));
 	vec_init(&p->jumps, sizeof(struct jump_site));
 	vec_init(&p->calls, sizeof(struct call_site));
