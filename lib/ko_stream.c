@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1
 /*
  * The description of a module in the form that the hypervisor takes it in, and
- * the digest of it with the module's own bytes in between, as core/module_fields.c
+ * the digest of it with the module's own bytes in between, as core/listed/module_fields.c
  * computes it over the module in memory.
  */
 #include <errno.h>

@@ -6,7 +6,8 @@
  * then compared with the text that it must be a copy of. It is given back when
  * no site calls it any more. The pointer to its ftrace_ops is data, and any.
  */
-#include "internal.h"
+#include "../guest/guest.h"
+#include "patch.h"
 
 #define OP_LEN		7	/* MOV disp32(%rip), %rdx, of the ftrace_ops */
 #define PIECE		64
@@ -162,10 +163,10 @@ static bool page_of(struct vbh_vcpu *vcpu, u64 gva, u64 *gpa)
  * A trampoline of a module's own, as register_ftrace_direct() takes it: a function
  * that is not traced itself, and none of the kernel's.
  */
-static bool is_direct(struct vbh_guest *guest, const struct patch_text *t, u64 to)
+static bool is_direct(struct vbh_guest *guest, const struct known_text *t, u64 to)
 {
 	const struct patch_state *p = &guest->patch;
-	const struct patch_text *kernel = text_at(p, p->ftrace.caller[0].start);
+	const struct known_text *kernel = text_at(&guest->known, p->ftrace.caller[0].start);
 
 	return kernel && t->tag != kernel->tag && entry_at(guest, to) &&
 	       vec_has(&p->entries, (u32)to) && !vec_has(&p->mcount, (u32)to + 4);
@@ -176,7 +177,7 @@ static bool is_fentry(struct vbh_guest *guest, u64 to)
 {
 	u64 fentry;
 
-	return symbol_find(&guest->module, vbh_symbol_hash("__fentry__"), &fentry) && to == fentry;
+	return symbol_find(&guest->known, vbh_symbol_hash("__fentry__"), &fentry) && to == fentry;
 }
 
 bool ftrace_may_call(struct vbh_vcpu *vcpu, u64 to, bool take)
@@ -184,7 +185,7 @@ bool ftrace_may_call(struct vbh_vcpu *vcpu, u64 to, bool take)
 	struct vbh_guest *guest = vcpu->guest;
 	struct patch_state *p = &guest->patch;
 	struct patch_tramp *t = (struct patch_tramp *)tramp_at(p, to);
-	const struct patch_text *text = text_at(p, to);
+	const struct known_text *text = text_at(&guest->known, to);
 	u64 gpa;
 
 	if (!p->ftrace.size)
@@ -199,7 +200,7 @@ bool ftrace_may_call(struct vbh_vcpu *vcpu, u64 to, bool take)
 	}
 	if (text && is_direct(guest, text, to)) {
 		if (take)
-			module_called(&guest->module, text->tag);
+			module_called(&guest->known, text->tag);
 		return true;
 	}
 	if (text)
@@ -230,11 +231,11 @@ void ftrace_put(struct vbh_guest *guest, u64 to)
 	guest_unprotect(guest, t.gfn * PAGE_SIZE, t.region, t.region);
 }
 
-static bool caller_ok(const struct patch_state *p, const struct vbh_ftrace_caller *c, u32 tail)
+static bool caller_ok(const struct known_state *k, const struct vbh_ftrace_caller *c, u32 tail)
 {
 	u64 len = c->end - c->start;
 
-	if (!text_at(p, c->start) || !text_at(p, c->end) || c->end <= c->start ||
+	if (!text_at(k, c->start) || !text_at(k, c->end) || c->end <= c->start ||
 	    len + tail > PAGE_SIZE)
 		return false;
 	if (c->op_ptr - c->start >= len || c->call - c->start >= len ||
@@ -243,13 +244,14 @@ static bool caller_ok(const struct patch_state *p, const struct vbh_ftrace_calle
 	return !c->jmp || (c->jmp - c->start < len && len - (c->jmp - c->start) >= 2);
 }
 
-bool ftrace_ok(const struct patch_state *p, const struct vbh_ftrace *f)
+bool ftrace_ok(const struct vbh_guest *guest, const struct vbh_ftrace *f)
 {
+	const struct known_state *k = &guest->known;
 	/* RET_SIZE, then the pointer to the ftrace_ops. */
 	u32 tail = f->ret_size + sizeof(u64);
 
 	if (f->size != sizeof(*f) || !f->ret_size || f->ret_size > 5 ||
-	    (f->return_thunk && !text_at(p, f->return_thunk)))
+	    (f->return_thunk && !text_at(k, f->return_thunk)))
 		return false;
-	return caller_ok(p, &f->caller[0], tail) && caller_ok(p, &f->caller[1], tail);
+	return caller_ok(k, &f->caller[0], tail) && caller_ok(k, &f->caller[1], tail);
 }

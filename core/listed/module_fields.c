@@ -5,7 +5,9 @@
  * what stands in a field is compared. Patch sites are taken in as they are: they
  * count only when the module does, and what stands there is looked at then.
  */
-#include "internal.h"
+#include "../guest/guest.h"
+#include "../text/patch.h"
+#include "module.h"
 
 #define LITERAL_MAX	(4 * PAGE_SIZE)	/* bytes hashed in one call */
 #define BATCH		64u		/* sites of a kind that are merged together */
@@ -58,7 +60,7 @@ static void advance(struct module_check *c, u32 n)
 /* Is this address in a page of the module's, which is protected? */
 static bool own_page(const struct feed *f, u64 gva)
 {
-	const struct patch_text *t = text_at(&f->guest->patch, gva);
+	const struct known_text *t = text_at(&f->guest->known, gva);
 
 	return t && t->tag == f->c->ask.tag;
 }
@@ -349,7 +351,7 @@ static int name(struct feed *f, const u8 *input)
 
 	memcpy(&hash, input, sizeof(hash));
 	sha256_update(&f->c->sha, input, sizeof(hash));
-	if (!symbol_find(&f->guest->module, hash, &value))
+	if (!symbol_find(&f->guest->known, hash, &value))
 		return refuse(f, VBH_MODULE_SYMBOL, 0, 0, hash);
 	if (vec_grow(f->guest, v, 1))
 		return -ENOSPC;

@@ -4,7 +4,7 @@
  * The message schedule is kept in sixteen words to spare the stack.
  */
 #include "sha256.h"
-#include "string.h"
+#include "../string.h"
 
 static const u32 round_constant[64] = {
 	0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5,

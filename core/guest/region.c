@@ -9,7 +9,7 @@
  * Invariant: no leaf is empty, max_end and `before` are exact, and two neighbours
  * together hold more than three quarters of a leaf, or one is new.
  */
-#include "internal.h"
+#include "guest.h"
 
 #define DIR_LEN		(PAGE_SIZE / sizeof(void *))
 

@@ -3,7 +3,8 @@
  * Patch sites as they are handed over: checked against each other, against known
  * text and against what stands there, then taken in, a batch or none of it.
  */
-#include "internal.h"
+#include "../guest/guest.h"
+#include "patch.h"
 
 #define TARGET_MAX	(1ll << 30)	/* from a jump label to its target */
 
@@ -27,7 +28,8 @@ bool text_sane(const struct vbh_guest *guest, const struct vbh_text *t)
 	       t->gva >= VBH_TEXT_GVA_MIN && t->len <= 0 - t->gva &&
 	       t->gpa < guest->max_gpa && t->len <= guest->max_gpa - t->gpa &&
 	       (t->gpa + t->len) / PAGE_SIZE <= ~0u &&
-	       !text_overlap(&guest->patch, t->gva, t->gpa, t->len);
+	       !text_overlap(&guest->known, t->gva, t->gpa, t->len) &&
+	       !tramp_overlap(&guest->patch, t->gva, t->len);
 }
 
 static bool text_ok(struct vbh_guest *guest, const struct vbh_text *t)
@@ -46,12 +48,12 @@ static bool text_ok(struct vbh_guest *guest, const struct vbh_text *t)
 
 void text_note(struct vbh_vcpu *vcpu, u32 tag, bool comes, u64 name)
 {
-	const struct vec *v = &vcpu->guest->patch.texts;
+	const struct vec *v = &vcpu->guest->known.texts;
 	u64 start = 0, len = 0;
 	u32 i;
 
 	for (i = 0; i <= v->nr; i++) {
-		const struct patch_text *t = i < v->nr ? vec_at(v, i) : NULL;
+		const struct known_text *t = i < v->nr ? vec_at(v, i) : NULL;
 		/* Of a listed module constants are among the texts. */
 		bool of_it = t && t->tag == tag && !region_denies(&vcpu->guest->regions,
 								  (u64)t->gfn * PAGE_SIZE, VBH_X);
@@ -91,7 +93,7 @@ s64 hc_text(struct vbh_vcpu *vcpu, const u64 args[4])
 			return -EINVAL;
 	}
 	tag = t[-1].tag;
-	err = text_take(p, p->scratch, n);
+	err = text_take(&guest->known, p->scratch, n);
 	if (!err)
 		text_note(vcpu, tag, true, args[2]);
 	return err;
@@ -111,28 +113,30 @@ static bool len_ok(const struct vbh_site *s)
 	}
 }
 
-static bool target_ok(const struct patch_state *p, const struct vbh_site *s)
+static bool target_ok(const struct known_state *k, const struct vbh_site *s)
 {
 	s64 rel = (s64)s->target - s->len;
 
 	if (s->kind != VBH_SITE_JUMP)
 		return !s->target;
-	return text_at(p, s->addr + (s64)s->target) && rel > -TARGET_MAX && rel < TARGET_MAX &&
+	return text_at(k, s->addr + (s64)s->target) && rel > -TARGET_MAX && rel < TARGET_MAX &&
 	       (s->len == 5 || rel == (s8)rel);
 }
 
-static bool site_ok(struct patch_state *p, const struct vbh_site *s)
+static bool site_ok(struct vbh_guest *guest, const struct vbh_site *s)
 {
+	const struct known_state *k = &guest->known;
+	struct patch_state *p = &guest->patch;
 	struct patch_site other;
 
 	if (!s->kind || s->kind >= VBH_NR_SITE_KINDS || s->reserved || !len_ok(s) ||
-	    !text_at(p, s->addr) || !target_ok(p, s))
+	    !text_at(k, s->addr) || !target_ok(k, s))
 		return false;
 	if (s->kind == VBH_SITE_ENTRY)
 		return true;
 	if (s->kind == VBH_SITE_MCOUNT && !p->ftrace.size)
 		return false;
-	return text_at(p, s->addr + s->len - 1) && !site_at(p, s->addr, s->len, &other);
+	return text_at(k, s->addr + s->len - 1) && !site_at(p, s->addr, s->len, &other);
 }
 
 static struct patch_site site_of(const struct vbh_site *s)
@@ -177,7 +181,7 @@ static int check_batch(struct vbh_vcpu *vcpu, struct vbh_site *s, u32 n)
 
 	for (i = 0; i < n; i++) {
 		if (s[i].kind != s[0].kind || s[i].addr < end ||
-		    !site_ok(&vcpu->guest->patch, &s[i]))
+		    !site_ok(vcpu->guest, &s[i]))
 			return -EINVAL;
 		end = s[i].addr + (s[i].len ? s[i].len : 1);
 		err = check_bytes(vcpu, &s[i]);
@@ -258,7 +262,7 @@ s64 hc_ftrace(struct vbh_vcpu *vcpu, const u64 args[4])
 		return -EINVAL;
 	if (guest_read(guest, args[0], &f, sizeof(f)))
 		return -EFAULT;
-	if (!ftrace_ok(&guest->patch, &f))
+	if (!ftrace_ok(guest, &f))
 		return -EINVAL;
 	guest->patch.ftrace = f;
 	return 0;
@@ -338,7 +342,7 @@ static void drop_in(struct vbh_guest *guest, struct vec *v, u32 tag)
 
 	for (i = 0; i < v->nr; i++) {
 		const u32 *e = vec_at(v, i);
-		const struct patch_text *t = text_at(p, GVA(*e));
+		const struct known_text *t = text_at(&guest->known, GVA(*e));
 
 		if (!t || t->tag != tag)
 			memcpy(vec_at(v, nr++), e, v->size);
@@ -357,6 +361,6 @@ void patch_drop(struct vbh_vcpu *vcpu, u32 tag, u64 name)
 	drop_in(vcpu->guest, &p->jumps, tag);
 	drop_in(vcpu->guest, &p->calls, tag);
 	drop_in(vcpu->guest, &p->entries, tag);
-	vec_remove_tag(&p->texts, tag);
-	vec_remove_tag(&p->places, tag);
+	vec_remove_tag(&vcpu->guest->known.texts, tag);
+	vec_remove_tag(&vcpu->guest->known.places, tag);
 }

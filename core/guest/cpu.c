@@ -4,7 +4,7 @@
  * offline parks first; only then is an INIT for it honest, then one SIPI, and
  * only to the page where the kernel's real-mode start is.
  */
-#include "internal.h"
+#include "guest.h"
 
 void vcpu_init(struct vbh_vcpu *vcpu, struct vbh_guest *guest, u32 id)
 {

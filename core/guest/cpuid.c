@@ -3,7 +3,7 @@
  * The CPUID leaves by which a guest finds VBH. They never change after
  * guest_init(), so no lock is taken.
  */
-#include "internal.h"
+#include "guest.h"
 
 void core_cpuid(const struct vbh_guest *guest, u32 base, u32 leaf, u32 regs[4])
 {

@@ -4,39 +4,13 @@
  * compared with its description (module_fields.c), accepted or refused, and
  * cleared when it goes. No call takes long: what is left is for the next.
  */
-#include "internal.h"
+#include "../guest/guest.h"
+#include "../text/patch.h"
+#include "module.h"
 
 #define PART_MAX	(1u << 30)	/* bytes of a part of a module */
 #define SLICE_RUNS	32u		/* runs of pages given back in one call */
 #define SLICE_SITES	256u		/* sites looked at in one call */
-
-static struct known_module *known(const struct listed_state *m, u32 tag)
-{
-	u32 i = vec_upto(&m->modules, tag);
-	struct known_module *k = i ? vec_at(&m->modules, i - 1) : NULL;
-
-	return k && k->tag == tag ? k : NULL;
-}
-
-bool module_known(const struct listed_state *m, u32 tag)
-{
-	return known(m, tag);
-}
-
-void module_called(struct listed_state *m, u32 tag)
-{
-	struct known_module *k = known(m, tag);
-
-	if (k)
-		k->direct = 1;
-}
-
-bool module_counts(const struct listed_state *m, u32 tag)
-{
-	const struct known_module *k = known(m, tag);
-
-	return !k || k->step == MODULE_ACCEPTED;
-}
 
 static s64 refused(struct vbh_vcpu *vcpu, const struct module_refusal *why)
 {
@@ -82,9 +56,9 @@ static bool apart(const struct part *a, const struct part *b)
 /* Does it share no address with known text or with another module? */
 static bool part_free(const struct vbh_guest *guest, const struct part *part)
 {
-	const struct vec *texts = &guest->patch.texts, *modules = &guest->module.modules;
+	const struct vec *texts = &guest->known.texts, *modules = &guest->known.modules;
 	u32 i = vec_upto(texts, part->last);
-	const struct patch_text *t = i ? vec_at(texts, i - 1) : NULL;
+	const struct known_text *t = i ? vec_at(texts, i - 1) : NULL;
 
 	if (t && part->first <= part->last && t->gva + (t->pages * PAGE_SIZE - 1) >= part->first)
 		return false;
@@ -110,7 +84,7 @@ static s64 begin(struct vbh_guest *guest, u32 tag, u64 gpa, u64 len)
 		return -EFAULT;
 	if (!ask_ok(&ask) || ask.tag != tag)
 		return -EINVAL;
-	if (known(m, tag))
+	if (module_find(&guest->known, tag))
 		return -EEXIST;
 	k.tag = tag;
 	k.core = part_of(ask.core, ask.layout.core_ro);
@@ -118,9 +92,9 @@ static s64 begin(struct vbh_guest *guest, u32 tag, u64 gpa, u64 len)
 	if (!part_free(guest, &k.core) || !part_free(guest, &k.init) || !apart(&k.core, &k.init))
 		return -EINVAL;
 	if (!guest_page(guest, &c->input) || !guest_page(guest, &c->page) ||
-	    !guest_page(guest, &guest->patch.scratch) || vec_grow(guest, &m->modules, 1))
+	    !guest_page(guest, &guest->patch.scratch) || vec_grow(guest, &guest->known.modules, 1))
 		return -ENOSPC;
-	vec_merge(&m->modules, &k, 1);
+	vec_merge(&guest->known.modules, &k, 1);
 
 	c->ask = ask;
 	c->at = ask.layout.core_ro ? ask.core : ask.init;
@@ -173,7 +147,7 @@ static int add_run(struct vbh_guest *guest, const struct vbh_text *t)
 		return -ENOSPC;
 	err = guest_add_region(guest, &r);
 	if (!err)
-		text_take_one(&guest->patch, t);
+		text_take_one(&guest->known, t);
 	return err;
 }
 
@@ -227,7 +201,7 @@ static s64 accept(struct vbh_guest *guest, struct known_module *k)
 	u32 i;
 
 	for (i = 0; i < m->check.exports.nr; i++)
-		vec_merge(&m->symbols, vec_at(&m->check.exports, i), 1);
+		vec_merge(&guest->known.symbols, vec_at(&m->check.exports, i), 1);
 	k->step = MODULE_ACCEPTED;
 	m->check.ask.tag = 0;
 	return 0;
@@ -248,7 +222,7 @@ static int check_sites(struct vbh_vcpu *vcpu, const struct known_module *k, u64 
 		if (ret)
 			return ret;
 	}
-	ret = vec_grow(vcpu->guest, &vcpu->guest->module.symbols, c->exports.nr);
+	ret = vec_grow(vcpu->guest, &vcpu->guest->known.symbols, c->exports.nr);
 	if (!ret)
 		ret = patch_count_calls(vcpu, k->core.first, k->core.last);
 	if (ret)
@@ -269,7 +243,7 @@ static s64 end(struct vbh_vcpu *vcpu)
 	struct listed_state *m = &vcpu->guest->module;
 	struct module_check *c = &m->check;
 	struct module_refusal why = { .why = VBH_MODULE_NOT_LISTED };
-	struct known_module *k = known(m, c->ask.tag);
+	struct known_module *k = module_find(&vcpu->guest->known, c->ask.tag);
 	int ret;
 
 	if (!c->listed && !is_listed(m))
@@ -290,12 +264,12 @@ static s64 end(struct vbh_vcpu *vcpu)
 static void give_back(struct vbh_guest *guest, u32 i)
 {
 	static const u8 zeroes[PAGE_SIZE];
-	struct patch_text t;
+	struct known_text t;
 	struct region r;
 	u64 gpa;
 
-	memcpy(&t, vec_at(&guest->patch.texts, i), sizeof(t));
-	text_remove(&guest->patch, i);
+	memcpy(&t, vec_at(&guest->known.texts, i), sizeof(t));
+	text_remove(&guest->known, i);
 	if (!region_take_run(&guest->regions, t.tag, t.gfn * PAGE_SIZE, &r))
 		return;
 	for (gpa = r.start; r.kind == VBH_REGION_MODULE_TEXT && gpa < r.end; gpa += PAGE_SIZE)
@@ -307,13 +281,13 @@ static void give_back(struct vbh_guest *guest, u32 i)
 static s64 give_back_some(struct vbh_guest *guest, const struct known_module *k,
 			  const struct part *part)
 {
-	const struct vec *v = &guest->patch.texts;
+	const struct vec *v = &guest->known.texts;
 	u32 i, n = 0;
 
 	patch_drop_range(guest, part->first, part->last, k->step != MODULE_CHECKED);
 	i = part->first ? vec_upto(v, part->first - 1) : 0;
 	while (i < vec_upto(v, part->last) && n < SLICE_RUNS) {
-		const struct patch_text *t = vec_at(v, i);
+		const struct known_text *t = vec_at(v, i);
 
 		if (t->tag != k->tag) {
 			i++;
@@ -329,7 +303,7 @@ static s64 give_back_some(struct vbh_guest *guest, const struct known_module *k,
 
 static s64 live(struct vbh_vcpu *vcpu, u32 tag, u64 name)
 {
-	struct known_module *k = known(&vcpu->guest->module, tag);
+	struct known_module *k = module_find(&vcpu->guest->known, tag);
 
 	if (!k)
 		return -ENOENT;
@@ -359,13 +333,13 @@ static s64 gone(struct vbh_vcpu *vcpu, u32 tag, u64 name)
 {
 	struct vbh_guest *guest = vcpu->guest;
 	struct listed_state *m = &guest->module;
-	struct known_module *k = known(m, tag);
+	struct known_module *k = module_find(&guest->known, tag);
 
 	if (!k)
 		return -ENOENT;
 	if (k->step == MODULE_ACCEPTED) {
 		text_note(vcpu, tag, false, name);
-		vec_remove_tag(&m->symbols, tag);
+		vec_remove_tag(&guest->known.symbols, tag);
 		k->step = MODULE_GOING;
 	}
 	if (m->check.ask.tag == tag)
@@ -379,7 +353,7 @@ static s64 gone(struct vbh_vcpu *vcpu, u32 tag, u64 name)
 	if (give_back_some(guest, k, &k->core) || give_back_some(guest, k, &k->init) ||
 	    drop_regions(guest, tag))
 		return 1;
-	vec_remove(&m->modules, vec_upto(&m->modules, tag) - 1);
+	vec_remove(&guest->known.modules, vec_upto(&guest->known.modules, tag) - 1);
 	return 0;
 }
 

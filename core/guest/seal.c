@@ -3,7 +3,7 @@
  * The one-way switch, and the key that alone stops a sealed hypervisor. The key
  * itself is never kept: only its SHA-256 is known here.
  */
-#include "internal.h"
+#include "guest.h"
 
 #define DELAY_MAX	3600	/* seconds to wait after a wrong key, at most */
 

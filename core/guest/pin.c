@@ -3,7 +3,7 @@
  * Pins: what may be pinned, and the arithmetic of known and armed bits. It
  * relies on the body to say truly what a register holds before a write.
  */
-#include "internal.h"
+#include "guest.h"
 
 /*
  * MSRs that no guest has the raw use of: the body virtualises them, CPU by CPU,

@@ -1,29 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A guest as a whole: its beginning, the memory that it may name in hypercalls,
- * and its regions as they are added and removed together with the second stage.
+ * A guest's memory: what it may name of it in hypercalls, and its regions as they
+ * are added and removed together with the second stage.
  */
-#include "internal.h"
-
-void guest_init(struct vbh_guest *guest)
-{
-	u32 i;
-
-	memset(&guest->state, 0, sizeof(*guest) - offsetof(struct vbh_guest, state));
-	guest->state = VBH_STATE_OPEN;
-	guest->regions.max = guest->max_regions;
-	for (i = 0; i < VBH_NR_VIOLATIONS; i++)
-		guest->rules[i] = VBH_RULE_DENY;
-	patch_init(&guest->patch);
-	listed_init(&guest->module);
-}
-
-bool guest_page(struct vbh_guest *guest, void **page)
-{
-	if (!*page)
-		*page = host_alloc_page(guest);
-	return *page;
-}
+#include "guest.h"
 
 /* Has the guest itself this right on every page of the buffer? */
 static bool guest_may(struct vbh_guest *guest, u64 gpa, u32 len, u32 right)
@@ -186,7 +166,7 @@ static bool region_ok(const struct vbh_guest *guest, const struct vbh_region *r)
 	if (r->gpa >= guest->max_gpa || r->len > guest->max_gpa - r->gpa)
 		return false;
 	/* Of a module that is being checked, or was. */
-	if (r->tag & VBH_TAG_MODULE && !module_known(&guest->module, r->tag))
+	if (r->tag & VBH_TAG_MODULE && !module_find(&guest->known, r->tag))
 		return false;
 	if (r->kind < VBH_REGION_KERNEL_TEXT || r->kind >= VBH_REGION_FTRACE)
 		return false;
@@ -268,26 +248,4 @@ s64 hc_donate(struct vbh_vcpu *vcpu, const u64 args[4])
 	guest->urgent = false;
 	event_show(guest);
 	return err;
-}
-
-s64 hc_region_del(struct vbh_vcpu *vcpu, const u64 args[4])
-{
-	struct vbh_guest *guest = vcpu->guest;
-	struct region r = { 0 };
-	bool any = false;
-
-	if (guest->state != VBH_STATE_OPEN)
-		return -EPERM;
-	if (!args[0] || args[0] > ~0u)
-		return -EINVAL;
-	patch_drop(vcpu, args[0], args[1]);
-	vec_remove_tag(&guest->module.symbols, args[0]);
-	while (region_take_tag(&guest->regions, r.start, args[0], &r)) {
-		host_stage2_update(guest, r.start, r.end - r.start);
-		any = true;
-	}
-	if (!any)
-		return -ENOENT;
-	host_flush(guest);
-	return 0;
 }

@@ -9,7 +9,7 @@
 #define CORE_DECODE_H
 
 #include <vbh/abi.h>
-#include "host.h"
+#include "../host.h"
 
 enum insn_op {
 	INSN_MOV_STORE_REG,	/* MOV r -> r/m: 88, 89 */

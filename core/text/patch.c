@@ -4,7 +4,8 @@
  * text_poke_bp_batch(): INT3 in the first byte, then the other bytes, then the
  * first byte. Only the bytes count, not who writes them nor by which mapping.
  */
-#include "internal.h"
+#include "../guest/guest.h"
+#include "patch.h"
 
 /* arch/x86/include/asm/nops.h, for 64 bits */
 static const u8 nop2[] = { 0x66, 0x90 };
@@ -42,7 +43,7 @@ static const u8 *jump_nop(const struct patch_site *site)
 
 bool call_may_go_to(struct vbh_guest *guest, u64 to)
 {
-	if (text_at(&guest->patch, to))
+	if (text_at(&guest->known, to))
 		return entry_at(guest, to);
 	return !tramp_at(&guest->patch, to) && to >= VBH_TEXT_GVA_MIN &&
 	       patch_allowed(guest, VBH_PATCH_BPF);
@@ -179,12 +180,12 @@ enum patch_verdict patch_judge(struct vbh_vcpu *vcpu, const struct patch_store *
 {
 	struct vbh_guest *guest = vcpu->guest;
 	struct patch_state *p = &guest->patch;
-	const struct patch_text *t;
+	const struct known_text *t;
 	u64 gva[2];
 
 	memset(c, 0, sizeof(*c));
-	gva[0] = patch_gva(p, s->gpa[0]);
-	gva[1] = s->len[1] ? patch_gva(p, s->gpa[1]) : 0;
+	gva[0] = patch_gva(guest, s->gpa[0]);
+	gva[1] = s->len[1] ? patch_gva(guest, s->gpa[1]) : 0;
 	c->gva = gva[0] ? gva[0] : gva[1];
 	c->kind = c->gva ? VBH_PATCH_KPROBES : VBH_PATCH_MODULES;
 
@@ -192,8 +193,8 @@ enum patch_verdict patch_judge(struct vbh_vcpu *vcpu, const struct patch_store *
 	    !(gva[1] && site_at(p, gva[1], s->len[1], &c->site)))
 		return PATCH_ELSEWHERE;
 	c->kind = patch_kind(c->site.kind);
-	t = text_at(p, c->site.addr);
-	if (t && !module_counts(&guest->module, t->tag))
+	t = text_at(&guest->known, c->site.addr);
+	if (t && !module_counts(&guest->known, t->tag))
 		return PATCH_REFUSED;
 	if (within_site(guest, s, gva, c) && patch_allowed(guest, c->kind) && step_ok(vcpu, c))
 		return PATCH_ALLOWED;

@@ -5,7 +5,7 @@
  * in the ring is chained: whoever has all records can check the chain, and
  * `lost` in them says how many never got there.
  */
-#include "internal.h"
+#include "guest.h"
 
 #define RECORDS_PER_PAGE	(PAGE_SIZE / sizeof(struct vbh_event))
 
@@ -66,7 +66,7 @@ static void describe_stack(struct vbh_vcpu *vcpu, struct vbh_event *ev)
 		if (!got(vcpu, ev->cr3, at, words, len))
 			return;
 		for (i = 0; i < len / sizeof(u64) && n < VBH_EVENT_STACK; i++)
-			if (words[i] >= VBH_TEXT_GVA_MIN && text_at(&vcpu->guest->patch, words[i]))
+			if (words[i] >= VBH_TEXT_GVA_MIN && text_at(&vcpu->guest->known, words[i]))
 				ev->stack[n++] = (u32)words[i];
 	}
 }

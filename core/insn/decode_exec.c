@@ -5,9 +5,9 @@
  * flags. Reads and sets registers and reads memory through the body; writes no
  * memory and decides nothing.
  */
-#include "core.h"
-#include "errno.h"
-#include "string.h"
+#include "../core.h"
+#include "../errno.h"
+#include "../string.h"
 
 #define CF		(1ull << 0)
 #define PF		(1ull << 2)

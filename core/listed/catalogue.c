@@ -3,13 +3,12 @@
  * What the hypervisor is told before the seal, to judge modules by after it: the
  * digests of those that may come, and where the names stand that they refer to.
  */
-#include "internal.h"
+#include "../guest/guest.h"
+#include "module.h"
 
 void listed_init(struct listed_state *m)
 {
 	vec_init(&m->catalogue, VBH_HASH_LEN);
-	vec_init(&m->symbols, sizeof(struct symbol));
-	vec_init(&m->modules, sizeof(struct known_module));
 	vec_init(&m->check.values, sizeof(u32));
 	vec_init(&m->check.exports, sizeof(struct symbol));
 }
@@ -50,7 +49,7 @@ VBH_STATIC_ASSERT(sizeof(struct symbol) == sizeof(struct vbh_symbol));
 
 s64 hc_symbols(struct vbh_vcpu *vcpu, const u64 args[4])
 {
-	struct vec *v = &vcpu->guest->module.symbols;
+	struct vec *v = &vcpu->guest->known.symbols;
 
 	return take_batch(vcpu->guest, v, args[0], args[1], VBH_MAX_BATCH);
 }
@@ -67,23 +66,6 @@ bool catalogue_has(const struct listed_state *m, const u8 digest[VBH_HASH_LEN])
 			return true;
 		if (*(const u32 *)entry != key)
 			return false;
-	}
-	return false;
-}
-
-bool symbol_find(const struct listed_state *m, u64 hash, u64 *value)
-{
-	u32 i;
-
-	for (i = vec_upto(&m->symbols, (u32)hash); i; i--) {
-		const struct symbol *s = vec_at(&m->symbols, i - 1);
-
-		if (s->hash != (u32)hash)
-			return false;
-		if (s->hash_high == hash >> 32) {
-			*value = (s64)(s32)s->value;
-			return true;
-		}
 	}
 	return false;
 }

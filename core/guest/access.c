@@ -3,7 +3,7 @@
  * Writes of processor state: control registers, MSRs, descriptor-table
  * registers, and the instructions of VMX and SVM themselves.
  */
-#include "internal.h"
+#include "guest.h"
 
 #define CR0_PG		(1ull << 31)
 #define EFER_LMA	(1ull << 10)

@@ -12,22 +12,7 @@
 #ifndef CORE_PATCH_H
 #define CORE_PATCH_H
 
-#include <vbh/abi.h>
-
-struct vbh_guest;
-struct vbh_vcpu;
-
-/*
- * An array in pages from the body, sorted by the u32 that each element begins
- * with: the lower half of a linear address, whose upper half is all ones.
- */
-struct vec {
-	void **dir;		/* a page of pointers to pages, or NULL: nothing yet */
-	u32 nr;
-	u16 size;		/* bytes of an element */
-	u16 shift;		/* a page holds 1 << shift of them: no more than fit */
-	u32 near;		/* where the last look-up ended: a hint, of any value */
-};
+#include "../core.h"
 
 #define PATCH_SITE_MAX	6	/* bytes of the longest site */
 
@@ -38,44 +23,6 @@ struct patch_site {
 	u8 kind;		/* enum vbh_site_kind */
 	u8 len;
 	u8 cond;		/* VBH_SITE_TAIL of 6 bytes: the second byte of its Jcc */
-};
-
-struct patch_text {
-	u32 gva;
-	u32 pages;
-	u32 gfn;		/* of the first page */
-	u32 tag;
-};
-
-/* The same, to be found by its memory. */
-struct patch_place {
-	u32 gfn;
-	u32 pages;
-	u32 gva;
-	u32 tag;
-};
-
-/* A trampoline of ftrace that is called by `users` sites, and protected because of that. */
-struct patch_tramp {
-	u32 gva;		/* page aligned */
-	u32 gfn;
-	u32 users;
-	u32 region;		/* id of its region */
-	u32 caller;		/* which of vbh_ftrace.caller it is a copy of */
-	u32 reserved[3];
-};
-
-struct patch_state {
-	struct vec texts;	/* struct patch_text */
-	struct vec places;	/* struct patch_place, of each text one */
-	struct vec mcount;	/* u32 */
-	struct vec jumps;	/* struct jump_site */
-	struct vec calls;	/* struct call_site */
-	struct vec entries;	/* u32 */
-	struct vec tramps;	/* struct patch_tramp */
-	struct vbh_ftrace ftrace;	/* size 0: not known */
-	u8 allow[VBH_NR_PATCHES];	/* VBH_PATCH_OPEN, VBH_PATCH_SEALED */
-	void *scratch;		/* a page, where a batch is copied to */
 };
 
 void patch_init(struct patch_state *p);
@@ -116,6 +63,11 @@ void patch_settle(struct vbh_vcpu *vcpu, const struct patch_change *c, bool writ
  */
 void patch_mend(struct vbh_vcpu *vcpu, const struct patch_change *c);
 
+s64 hc_text(struct vbh_vcpu *vcpu, const u64 args[4]);
+s64 hc_sites(struct vbh_vcpu *vcpu, const u64 args[4]);
+s64 hc_ftrace(struct vbh_vcpu *vcpu, const u64 args[4]);
+s64 hc_patch(struct vbh_vcpu *vcpu, const u64 args[4]);
+
 /* No traced function calls anything from first to last any more. */
 void patch_silence(struct vbh_guest *guest, u32 first, u32 last);
 
@@ -138,42 +90,12 @@ u32 patch_sites(const struct patch_state *p);
 #define CALL32	0xe8
 #define JMP32	0xe9
 
-#define GVA(low)	(0xffffffff00000000ull | (low))
-
-void vec_init(struct vec *v, u32 size);
-void *vec_at(const struct vec *v, u32 i);
-/* How many elements begin at or below key. */
-u32 vec_upto(const struct vec *v, u32 key);
-bool vec_has(const struct vec *v, u32 key);
-/* Make room for n more; -ENOSPC. */
-int vec_grow(struct vbh_guest *guest, struct vec *v, u32 n);
-/* Take in n sorted elements, for which there is room. */
-void vec_merge(struct vec *v, const void *from, u32 n);
-void vec_remove(struct vec *v, u32 i);
-/* Remove those from key `from` up to and with `last`. */
-void vec_remove_range(struct vec *v, u32 from, u32 last);
-/* Remove those with this tag, which is the fourth u32 of an element. */
-void vec_remove_tag(struct vec *v, u32 tag);
-
-/* The known text at a linear address, or NULL. */
-const struct patch_text *text_at(const struct patch_state *p, u64 gva);
-/* Does any text, or a live trampoline, share a byte with a range? */
-bool text_overlap(const struct patch_state *p, u64 gva, u64 gpa, u64 len);
 /* Well-formed, and no text that is known already? Then it can be taken in; there is room. */
 bool text_sane(const struct vbh_guest *guest, const struct vbh_text *t);
-/* Is there room for n more? */
-int text_grow(struct vbh_guest *guest, u32 n);
-/*
- * Take in n texts that are sane, ascending by gva, at most VBH_MAX_TEXTS of them in a
- * page, which is overwritten. -EINVAL, with none taken in: two share memory.
- */
-int text_take(struct patch_state *p, void *page, u32 n);
-void text_take_one(struct patch_state *p, const struct vbh_text *t);
-void text_remove(struct patch_state *p, u32 i);
 /* A note of each run of text with this tag, which comes or goes. */
 void text_note(struct vbh_vcpu *vcpu, u32 tag, bool comes, u64 name);
 /* The linear address of a byte of known text or of a live trampoline, or 0. */
-u64 patch_gva(struct patch_state *p, u64 gpa);
+u64 patch_gva(const struct vbh_guest *guest, u64 gpa);
 /* Read known text or a live trampoline; -EFAULT. */
 int patch_read(struct vbh_guest *guest, u64 gva, void *buf, u32 len);
 /* Write there, whatever its regions say; -EFAULT. */
@@ -206,9 +128,11 @@ bool site_may_hold(struct vbh_vcpu *vcpu, const struct patch_site *site, const u
  */
 bool ftrace_may_call(struct vbh_vcpu *vcpu, u64 to, bool take);
 void ftrace_put(struct vbh_guest *guest, u64 to);
+/* Does a live trampoline share an address with [gva, gva + len)? */
+bool tramp_overlap(const struct patch_state *p, u64 gva, u64 len);
 /* The live trampoline in whose page this is, or NULL. */
 const struct patch_tramp *tramp_at(const struct patch_state *p, u64 gva);
 /* Are these facts of an ftrace that could be Linux's? */
-bool ftrace_ok(const struct patch_state *p, const struct vbh_ftrace *f);
+bool ftrace_ok(const struct vbh_guest *guest, const struct vbh_ftrace *f);
 
 #endif

@@ -8,7 +8,7 @@
  * 2, chapters 2 to 5 and appendix A.
  */
 #include "decode.h"
-#include "errno.h"
+#include "../errno.h"
 
 /* How the operands of a row are encoded. */
 #define MODRM	(1u << 0)	/* a ModRM byte, whose reg field is a register */
