@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "ko.h"
+#include "ko/ko.h"
 
 #define LARGE	(1u << 24)	/* bytes of a part that are not looked at: it takes too long */
 #define EDITS	64

@@ -2,7 +2,7 @@
 /*
  * Which bytes of a module's text and constants are not those of its file once it
  * is loaded, and what stands there instead: patch sites and functions, what is
- * chosen while it loads (ko_choice.c), relocations. What comes first owns its
+ * chosen while it loads (choice.c), relocations. What comes first owns its
  * bytes: a relocation within a patch site is the site's.
  */
 #include <errno.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A trace as one page: the template (smc.html, part of the program) with the
+ * A trace as one page: the template (page.html, part of the program) with the
  * trace in it as JSON. Every text of the trace, for some are chosen by programs,
  * gets there as a JSON string without '<', and the page shows it as text only.
  */
@@ -9,8 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "smc_html.h"
-#include "smc_trace.h"
+#include "html.h"
+#include "trace.h"
 #include "vbhctl.h"
 
 #define MARK	"/*TRACE*/"
@@ -18,7 +18,7 @@
 extern const char smc_html_template[], smc_html_template_end[];
 __asm__(".section .rodata\n"
 	".globl smc_html_template, smc_html_template_end\n"
-	"smc_html_template: .incbin \"" SMC_HTML "\"\n"
+	"smc_html_template: .incbin \"" SMC_PAGE "\"\n"
 	"smc_html_template_end: .byte 0\n"
 	".previous\n");
 

@@ -10,7 +10,7 @@
 
 #include <jansson.h>
 #include <stdio.h>
-#include "smc_event.h"
+#include "event.h"
 
 #define SMC_TRACE_VERSION	1
 

@@ -4,7 +4,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include "smc_cmd.h"
+#include "cmd.h"
 #include "vbhctl.h"
 
 #define FILES	"[--vmlinux FILE] [--modules DIR]... "

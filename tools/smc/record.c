@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 #include "printable.h"
-#include "smc_cmd.h"
-#include "smc_trace.h"
+#include "cmd.h"
+#include "trace.h"
 #include "symbols.h"
 #include "vbhctl.h"
 

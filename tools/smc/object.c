@@ -22,6 +22,19 @@ static const Elf64_Ehdr *header(const struct smc_object *o)
 	return (const Elf64_Ehdr *)o->file.data;
 }
 
+/* o->file from o->path, without what it is packed in. */
+static int read_file(struct smc_object *o,
+		     int (*unpack)(const char *path, struct blob *b, char *err, size_t err_len),
+		     struct smc_error *e)
+{
+	char why[sizeof(e->text)];
+	int err = blob_read(o->path, &o->file, why, sizeof(why));
+
+	if (!err)
+		err = unpack(o->path, &o->file, why, sizeof(why));
+	return err ? smc_fail(e, err, "%s", why) : 0;
+}
+
 /* Opens o->file by libelf, and makes o->sections of it, as yet at link addresses. */
 static int open_elf(struct smc_object *o, unsigned int type, struct smc_error *e)
 {
@@ -70,7 +83,7 @@ void smc_object_free(struct smc_object *o)
 {
 	elf_end(o->elf);
 	free(o->sections);
-	smc_blob_free(&o->file);
+	blob_free(&o->file);
 	memset(o, 0, sizeof(*o));
 }
 
@@ -231,9 +244,7 @@ int smc_kernel_load(struct smc_system *s, const char *path, struct smc_object *o
 
 	*o = (struct smc_object){ .name = "vmlinux" };
 	snprintf(o->path, sizeof(o->path), "%s", path);
-	err = smc_blob_read(path, &o->file, e);
-	if (!err)
-		err = smc_vmlinux(path, &o->file, e);
+	err = read_file(o, blob_vmlinux, e);
 	if (!err)
 		err = open_elf(o, ET_EXEC, e);
 	if (!err)
@@ -472,9 +483,7 @@ int smc_module_load(struct smc_system *s, const struct smc_module *m, const char
 	*o = (struct smc_object){ .module = true, .base = m->base };
 	snprintf(o->name, sizeof(o->name), "%s", m->name);
 	snprintf(o->path, sizeof(o->path), "%s", path);
-	err = smc_blob_read(path, &o->file, e);
-	if (!err)
-		err = smc_unpack(path, &o->file, e);
+	err = read_file(o, blob_unpack, e);
 	if (!err)
 		err = open_elf(o, ET_REL, e);
 	if (!err)

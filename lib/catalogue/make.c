@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "catalogue.h"
-#include "ko.h"
+#include "ko/ko.h"
 
 struct files {
 	char **paths;

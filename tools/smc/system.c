@@ -26,6 +26,17 @@ struct smc_page {
 	uint8_t data[PAGE];
 };
 
+int smc_fail(struct smc_error *e, int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (!e->text[0])
+		vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	va_end(ap);
+	return err;
+}
+
 const char *smc_path(const struct smc_system *s, const char *fmt, ...)
 {
 	static char buf[4096];

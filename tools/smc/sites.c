@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include "smc_cmd.h"
+#include "cmd.h"
 #include "symbols.h"
 #include "vbhctl.h"
 

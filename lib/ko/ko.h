@@ -104,7 +104,7 @@ int ko_reloc_in(const struct ko_section *s, uint32_t offset, uint32_t len, struc
 /* The section of which that byte of a part is, or NULL. */
 struct ko_section *ko_section_at(struct ko *ko, enum ko_part part, uint32_t offset);
 
-/* ko_fields.c: what may stand where. */
+/* fields.c: what may stand where. */
 int ko_describe(struct ko *ko);
 /*
  * A field that is not within another one; 1: it is, and was left out; -EINVAL:
@@ -113,10 +113,10 @@ int ko_describe(struct ko *ko);
  */
 int ko_add(struct ko *ko, enum ko_part part, struct ko_field field);
 
-/* ko_choice.c: alternatives, paravirt calls, retpolines, LOCK prefixes. */
+/* choice.c: alternatives, paravirt calls, retpolines, LOCK prefixes. */
 int ko_choices(struct ko *ko);
 
-/* ko_stream.c: the description as the hypervisor takes it. */
+/* stream.c: the description as the hypervisor takes it. */
 struct ko_description {
 	struct vbh_layout layout;
 	uint8_t *bytes;

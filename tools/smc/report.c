@@ -10,9 +10,9 @@
 #include <string.h>
 #include <time.h>
 #include "printable.h"
-#include "smc_cmd.h"
-#include "smc_html.h"
-#include "smc_trace.h"
+#include "cmd.h"
+#include "html.h"
+#include "trace.h"
 #include "vbhctl.h"
 
 enum by { BY_SYMBOL, BY_KEY, BY_WRITER, BY_KIND, NR_BY };

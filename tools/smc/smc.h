@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include "elf/unpack.h"
 
 /* What a change of text is, from the tables that explain it. */
 enum smc_kind {
@@ -46,21 +47,6 @@ struct smc_error {
 /* Puts words into e, once, and returns err. */
 __attribute__((format(printf, 3, 4)))
 int smc_fail(struct smc_error *e, int err, const char *fmt, ...);
-
-/* Bytes that are owned. */
-struct smc_blob {
-	uint8_t *data;
-	size_t len;
-};
-
-void smc_blob_free(struct smc_blob *b);
-/* The whole of a file. */
-int smc_blob_read(const char *path, struct smc_blob *b, struct smc_error *e);
-/* Unpacks gzip, xz and zstd; anything else stays as it is. At most SMC_UNPACKED_MAX. */
-#define SMC_UNPACKED_MAX	(1ull << 30)
-int smc_unpack(const char *path, struct smc_blob *b, struct smc_error *e);
-/* A bzImage becomes the vmlinux in it, with its relocation table; an ELF file stays. */
-int smc_vmlinux(const char *path, struct smc_blob *b, struct smc_error *e);
 
 #define SMC_BUILD_ID_MAX	32
 
@@ -117,7 +103,7 @@ struct smc_section {
 struct smc_object {
 	char name[64];		/* "vmlinux", or the module's */
 	char path[512];
-	struct smc_blob file;
+	struct blob file;
 	Elf *elf;
 	struct smc_section *sections;
 	size_t nr_sections;

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 #include "smc.h"
-#include "smc_cmd.h"
+#include "cmd.h"
 #include "symbols.h"
 #include "vbhctl.h"
 

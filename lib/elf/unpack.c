@@ -1,13 +1,15 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: LGPL-2.1
 /*
- * From a file to the ELF image in it: gzip, xz and zstd by their libraries,
- * LZ4 in the form that the kernel's makefiles give it, and the bzImage's header, Documentation/x86/boot.rst of the kernel. What the file
- * says of itself is believed no further than the file reaches.
+ * From a file to the ELF image in it: gzip, xz and zstd by their libraries, LZ4 in
+ * the form that the kernel's makefiles give it, and the bzImage's header,
+ * Documentation/x86/boot.rst of the kernel. What the file says of itself is
+ * believed no further than the file reaches.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <lzma.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,40 +17,53 @@
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
-#include "smc.h"
+#include "unpack.h"
 
-int smc_fail(struct smc_error *e, int err, const char *fmt, ...)
+/* Where words for a failure go. */
+struct words {
+	const char *path;
+	char *text;
+	size_t len;
+};
+
+__attribute__((format(printf, 3, 4)))
+static int fail(const struct words *w, int err, const char *fmt, ...)
 {
+	int n = snprintf(w->text, w->len, "%s: ", w->path);
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (!e->text[0])
-		vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	if (n >= 0 && (size_t)n < w->len)
+		vsnprintf(w->text + n, w->len - (size_t)n, fmt, ap);
 	va_end(ap);
 	return err;
 }
 
-void smc_blob_free(struct smc_blob *b)
+void blob_free(struct blob *b)
 {
 	free(b->data);
 	b->data = NULL;
 	b->len = 0;
 }
 
-int smc_blob_read(const char *path, struct smc_blob *b, struct smc_error *e)
+int blob_read(const char *path, struct blob *b, char *err_text, size_t err_len)
 {
+	const struct words w = { path, err_text, err_len };
 	int fd = open(path, O_RDONLY | O_CLOEXEC), err = 0;
+	const char *why = NULL;
 	struct stat st = { 0 };
 	ssize_t n;
 
-	*b = (struct smc_blob){ 0 };
-	if (fd < 0 || fstat(fd, &st))
+	*b = (struct blob){ 0 };
+	if (fd < 0 || fstat(fd, &st)) {
 		err = -errno;
-	else if (!S_ISREG(st.st_mode))
-		err = smc_fail(e, -EINVAL, "%s: is no regular file", path);
-	else if ((uint64_t)st.st_size > SMC_UNPACKED_MAX)
-		err = smc_fail(e, -EFBIG, "%s: has more than 1 GiB: no kernel or module is as large",
-			       path);
+	} else if (!S_ISREG(st.st_mode)) {
+		err = -EINVAL;
+		why = "is no regular file";
+	} else if ((uint64_t)st.st_size > UNPACKED_MAX) {
+		err = -EFBIG;
+		why = "has more than 1 GiB: no kernel or module is as large";
+	}
 	if (!err) {
 		b->data = malloc((size_t)st.st_size + 1);
 		err = b->data ? 0 : -ENOMEM;
@@ -63,16 +78,16 @@ int smc_blob_read(const char *path, struct smc_blob *b, struct smc_error *e)
 	if (fd >= 0)
 		close(fd);
 	if (err) {
-		smc_blob_free(b);
-		return smc_fail(e, err, "%s: %s", path, strerror(-err));
+		blob_free(b);
+		return fail(&w, err, "%s", why ? why : strerror(-err));
 	}
 	return 0;
 }
 
-static bool reserve(struct smc_blob *b, size_t *room)
+static bool reserve(struct blob *b, size_t *room)
 {
 	size_t want = *room ? *room * 2 : 1u << 20;
-	uint8_t *p = want > SMC_UNPACKED_MAX ? NULL : realloc(b->data, want);
+	uint8_t *p = want > UNPACKED_MAX ? NULL : realloc(b->data, want);
 
 	if (!p)
 		return false;
@@ -81,13 +96,13 @@ static bool reserve(struct smc_blob *b, size_t *room)
 	return true;
 }
 
-static const char *unpack_xz(const uint8_t *in, size_t len, struct smc_blob *out, size_t room)
+static const char *unpack_xz(const uint8_t *in, size_t len, struct blob *out, size_t room)
 {
 	lzma_stream s = LZMA_STREAM_INIT;
 	const char *why = NULL;
 	lzma_ret ret;
 
-	if (lzma_stream_decoder(&s, SMC_UNPACKED_MAX, 0) != LZMA_OK)
+	if (lzma_stream_decoder(&s, UNPACKED_MAX, 0) != LZMA_OK)
 		return "out of memory";
 	s.next_in = in;
 	s.avail_in = len;
@@ -107,7 +122,7 @@ static const char *unpack_xz(const uint8_t *in, size_t len, struct smc_blob *out
 	return why;
 }
 
-static const char *unpack_gzip(const uint8_t *in, size_t len, struct smc_blob *out, size_t room)
+static const char *unpack_gzip(const uint8_t *in, size_t len, struct blob *out, size_t room)
 {
 	z_stream s = { .next_in = (uint8_t *)in, .avail_in = (unsigned int)len };
 	const char *why = NULL;
@@ -131,7 +146,7 @@ static const char *unpack_gzip(const uint8_t *in, size_t len, struct smc_blob *o
 	return why;
 }
 
-static const char *unpack_zstd(const uint8_t *in, size_t len, struct smc_blob *out, size_t room)
+static const char *unpack_zstd(const uint8_t *in, size_t len, struct blob *out, size_t room)
 {
 	ZSTD_DStream *s = ZSTD_createDStream();
 	ZSTD_inBuffer from = { in, len, 0 };
@@ -213,7 +228,7 @@ static size_t lz4_block(const uint8_t *in, size_t len, uint8_t *out, size_t room
 #define LZ4_CHUNK	(8u << 20)	/* lz4 -l; scripts/Makefile.lib, cmd_lz4 */
 
 /* Chunks with their lengths, and behind them, in a bzImage, that of the whole (size_append). */
-static const char *unpack_lz4(const uint8_t *in, size_t len, struct smc_blob *out, size_t room)
+static const char *unpack_lz4(const uint8_t *in, size_t len, struct blob *out, size_t room)
 {
 	size_t at = 4, n;
 
@@ -236,7 +251,7 @@ static const char *unpack_lz4(const uint8_t *in, size_t len, struct smc_blob *ou
 	return NULL;
 }
 
-typedef const char *unpacker(const uint8_t *in, size_t len, struct smc_blob *out, size_t room);
+typedef const char *unpacker(const uint8_t *in, size_t len, struct blob *out, size_t room);
 
 static const struct {
 	const char *name;
@@ -253,44 +268,45 @@ static const struct {
 	{ "lzma", { 0x5d, 0, 0 }, 3, NULL },
 };
 
-static int unpack(const char *path, const uint8_t *in, size_t len, struct smc_blob *out,
-		  bool *packed, struct smc_error *e)
+static int unpack(const struct words *w, const uint8_t *in, size_t len, struct blob *out,
+		  bool *packed)
 {
 	const char *why;
 
 	*packed = false;
-	*out = (struct smc_blob){ 0 };
+	*out = (struct blob){ 0 };
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
 		if (!in || len < formats[i].len || memcmp(in, formats[i].magic, formats[i].len))
 			continue;
 		*packed = true;
 		if (!formats[i].unpack)
-			return smc_fail(e, -ENOTSUP, "%s: packed with %s, which vbhctl can't unpack; give the unpacked vmlinux by --vmlinux",
-					path, formats[i].name);
+			return fail(w, -ENOTSUP, "packed with %s, which vbhctl can't unpack; give the unpacked vmlinux by --vmlinux",
+				    formats[i].name);
 		why = formats[i].unpack(in, len, out, 0);
 		if (why) {
-			smc_blob_free(out);
-			return smc_fail(e, -EINVAL, "%s: %s", path, why);
+			blob_free(out);
+			return fail(w, -EINVAL, "%s", why);
 		}
 		return 0;
 	}
 	return 0;
 }
 
-int smc_unpack(const char *path, struct smc_blob *b, struct smc_error *e)
+int blob_unpack(const char *path, struct blob *b, char *err_text, size_t err_len)
 {
-	struct smc_blob out;
+	const struct words w = { path, err_text, err_len };
+	struct blob out;
 	bool packed;
-	int err = unpack(path, b->data, b->len, &out, &packed, e);
+	int err = unpack(&w, b->data, b->len, &out, &packed);
 
 	if (!err && packed) {
-		smc_blob_free(b);
+		blob_free(b);
 		*b = out;
 	}
 	return err;
 }
 
-static bool is_elf(const struct smc_blob *b)
+static bool is_elf(const struct blob *b)
 {
 	return b->len >= 64 && !memcmp(b->data, "\177ELF\2\1", 6);
 }
@@ -303,49 +319,50 @@ static bool is_elf(const struct smc_blob *b)
 #define HDR_PAYLOAD	0x248
 #define HDR_PAYLOAD_LEN	0x24c
 
-static int payload(const char *path, const struct smc_blob *b, const uint8_t **start,
-		   size_t *len, struct smc_error *e)
+static int payload(const struct words *w, const struct blob *b, const uint8_t **start,
+		   size_t *len)
 {
 	uint64_t sects, from, n;
 
 	if (b->len < 0x250 || b->data[HDR_FLAG] != 0x55 || b->data[HDR_FLAG + 1] != 0xaa ||
 	    memcmp(b->data + HDR_MAGIC, "HdrS", 4))
-		return smc_fail(e, -EINVAL, "%s: neither a bzImage nor an ELF vmlinux", path);
+		return fail(w, -EINVAL, "neither a bzImage nor an ELF vmlinux");
 	if (b->data[HDR_VERSION + 1] < 2 || b->data[HDR_VERSION] < 8)
-		return smc_fail(e, -EINVAL, "%s: a bzImage of boot protocol %u.%02u, older than 2.08",
-				path, b->data[HDR_VERSION + 1], b->data[HDR_VERSION]);
+		return fail(w, -EINVAL, "a bzImage of boot protocol %u.%02u, older than 2.08",
+			    b->data[HDR_VERSION + 1], b->data[HDR_VERSION]);
 	sects = b->data[HDR_SECTS] ? b->data[HDR_SECTS] : 4;
 	from = (sects + 1) * 512 + get32(b->data + HDR_PAYLOAD);
 	n = get32(b->data + HDR_PAYLOAD_LEN);
 	if (n < 16 || from > b->len || n > b->len - from)
-		return smc_fail(e, -EINVAL, "%s: cut off: its kernel is to stand at byte %llu with %llu bytes, and the file has %zu",
-				path, (unsigned long long)from, (unsigned long long)n, b->len);
+		return fail(w, -EINVAL, "cut off: its kernel is to stand at byte %llu with %llu bytes, and the file has %zu",
+			    (unsigned long long)from, (unsigned long long)n, b->len);
 	*start = b->data + from;
 	*len = (size_t)n;
 	return 0;
 }
 
-int smc_vmlinux(const char *path, struct smc_blob *b, struct smc_error *e)
+int blob_vmlinux(const char *path, struct blob *b, char *err_text, size_t err_len)
 {
+	const struct words w = { path, err_text, err_len };
 	const uint8_t *start = NULL;
-	struct smc_blob out;
+	struct blob out;
 	bool packed;
 	size_t len = 0;
 	int err;
 
-	err = smc_unpack(path, b, e);
+	err = blob_unpack(path, b, err_text, err_len);
 	if (err || is_elf(b))
 		return err;
-	err = payload(path, b, &start, &len, e);
+	err = payload(&w, b, &start, &len);
 	if (!err)
-		err = unpack(path, start, len, &out, &packed, e);
+		err = unpack(&w, start, len, &out, &packed);
 	if (err)
 		return err;
 	if (!packed)
-		return smc_fail(e, -EINVAL, "%s: its kernel is packed in a way that vbhctl does not know", path);
-	smc_blob_free(b);
+		return fail(&w, -EINVAL, "its kernel is packed in a way that vbhctl does not know");
+	blob_free(b);
 	*b = out;
 	if (!is_elf(b))
-		return smc_fail(e, -EINVAL, "%s: what it unpacks to is no ELF file", path);
+		return fail(&w, -EINVAL, "what it unpacks to is no ELF file");
 	return 0;
 }

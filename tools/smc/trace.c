@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Writing and reading traces: see smc_trace.h. What is read may be anybody's. */
+/* Writing and reading traces: see trace.h. What is read may be anybody's. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include "describe.h"
 #include "printable.h"
-#include "smc_trace.h"
+#include "trace.h"
 #include "vbhctl.h"
 
 #define LINK_ADDRESS	0xffffffff81000000ull	/* of _text: CONFIG_PHYSICAL_START of Debian's */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Events become changes: see smc_event.h. What a change is, is said by the table
+ * Events become changes: see event.h. What a change is, is said by the table
  * that has its site, and for kprobes by the kernel's list of them; what VBH
  * denied, or let through only because its rule is to log, is unknown.
  */
@@ -11,7 +11,7 @@
 #include <string.h>
 #include "describe.h"
 #include "printable.h"
-#include "smc_event.h"
+#include "event.h"
 #include "symbols.h"
 
 #define INT3		0xcc
