@@ -10,13 +10,30 @@
 /* arch/x86/include/asm/nops.h, for 64 bits */
 static const u8 nop2[] = { 0x66, 0x90 };
 static const u8 nop5[] = { 0x0f, 0x1f, 0x44, 0x00, 0x00 };
-/* arch/x86/kernel/static_call.c: a call of __static_call_return0, and a return */
-static const u8 xor5[] = { 0x2e, 0x2e, 0x2e, 0x31, 0xc0 };
+/*
+ * arch/x86/kernel/static_call.c: what stands in place of a call of __static_call_return0,
+ * of __WARN_trap and of __raw_callee_save___native_queued_spin_unlock; and a return
+ */
+static const u8 inline_calls[][5] = {
+	{ 0x2e, 0x2e, 0x2e, 0x31, 0xc0 },
+	{ 0x67, 0x48, 0x0f, 0xb9, 0x3a },
+	{ 0x3e, 0x3e, 0xc6, 0x07, 0x00 },
+};
 static const u8 ret5[] = { 0xc3, INT3, INT3, INT3, INT3 };
 
 static bool same(const u8 *a, const u8 *b, u32 n)
 {
 	return !memcmp(a, b, n);
+}
+
+static bool is_inline_call(const u8 *bytes)
+{
+	u32 i;
+
+	for (i = 0; i < sizeof(inline_calls) / sizeof(inline_calls[0]); i++)
+		if (same(bytes, inline_calls[i], 5))
+			return true;
+	return false;
 }
 
 u64 rel32_target(u64 gva, const u8 *bytes, u32 len)
@@ -64,7 +81,7 @@ bool site_may_hold(struct vbh_vcpu *vcpu, const struct patch_site *site, const u
 		return same(bytes, nop5, 5) ||
 		       (bytes[0] == CALL32 && ftrace_may_call(vcpu, to, take));
 	case VBH_SITE_CALL:
-		return same(bytes, nop5, 5) || same(bytes, xor5, 5) ||
+		return same(bytes, nop5, 5) || is_inline_call(bytes) ||
 		       (bytes[0] == CALL32 && call_may_go_to(guest, to));
 	case VBH_SITE_FTRACE:
 		return bytes[0] == CALL32 && call_may_go_to(guest, to);
@@ -83,7 +100,7 @@ bool site_may_hold(struct vbh_vcpu *vcpu, const struct patch_site *site, const u
 static bool find_first(struct vbh_vcpu *vcpu, const struct patch_site *site, u8 *bytes, bool take)
 {
 	/* Those first whose other bytes are fixed: a distance may be any. */
-	static const u8 firsts[] = { 0x66, 0x2e, 0xc3, 0xeb, 0x0f, CALL32, JMP32 };
+	static const u8 firsts[] = { 0x66, 0x2e, 0x67, 0x3e, 0xc3, 0xeb, 0x0f, CALL32, JMP32 };
 	u32 i;
 
 	for (i = 0; i < sizeof(firsts); i++) {
