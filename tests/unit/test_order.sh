@@ -30,7 +30,7 @@ says()
 # Both as they are, with LINE at the end of FILE if there is one.
 plant()
 {
-	rm -rf "$work"/*
+	rm -rf "${work:?}"/*
 	cp -r core "$work/core"
 	cp -r "$objects" "$work/objects"
 	(($#)) && echo "$2" >> "$work/core/$1"
