@@ -42,7 +42,7 @@ struct known_module {
 	u32 direct;		/* not 0: traced functions may call it directly */
 	struct part {
 		u32 first, last;	/* lower halves of addresses; last < first: empty */
-	} core, init;
+	} part[VBH_PARTS_CHECKED];	/* all empty after its init, if only that needs them */
 };
 
 /* A name and what it stands for; as it is kept. */

@@ -25,19 +25,24 @@ static s64 refused(struct vbh_vcpu *vcpu, const struct module_refusal *why)
 	return -EACCES;
 }
 
-static bool part_ok(u64 start, u32 text, u32 ro)
+static bool part_ok(u64 start, u32 len)
 {
-	return !((start | text | ro) & ~PAGE_MASK) && text <= ro && ro <= PART_MAX &&
-	       (!ro || (start >= VBH_TEXT_GVA_MIN && ro <= 0 - start));
+	return !((start | len) & ~PAGE_MASK) && len <= PART_MAX &&
+	       (!len || (start >= VBH_TEXT_GVA_MIN && len <= 0 - start));
 }
 
+/* Data may be anywhere: what is there may change, and says nothing. */
 static bool ask_ok(const struct vbh_module *ask)
 {
+	u32 i;
+
+	for (i = 0; i < VBH_PARTS_CHECKED; i++) {
+		if (!part_ok(ask->part[i], ask->layout.len[i]))
+			return false;
+	}
 	return ask->size == sizeof(*ask) && !ask->reserved &&
 	       (ask->rule == VBH_RULE_DENY || ask->rule == VBH_RULE_PANIC) &&
-	       !ask->name[VBH_MODULE_NAME - 1] &&
-	       part_ok(ask->core, ask->layout.core_text, ask->layout.core_ro) &&
-	       part_ok(ask->init, ask->layout.init_text, ask->layout.init_ro);
+	       !ask->name[VBH_MODULE_NAME - 1];
 }
 
 /* Without a length: from 1 to 0. */
@@ -57,7 +62,7 @@ static bool apart(const struct part *a, const struct part *b)
 static bool part_free(const struct vbh_guest *guest, const struct part *part)
 {
 	const struct vec *texts = &guest->known.texts, *modules = &guest->known.modules;
-	u32 i = vec_upto(texts, part->last);
+	u32 i = vec_upto(texts, part->last), n;
 	const struct known_text *t = i ? vec_at(texts, i - 1) : NULL;
 
 	if (t && part->first <= part->last && t->gva + (t->pages * PAGE_SIZE - 1) >= part->first)
@@ -65,8 +70,10 @@ static bool part_free(const struct vbh_guest *guest, const struct part *part)
 	for (i = 0; i < modules->nr; i++) {
 		const struct known_module *k = vec_at(modules, i);
 
-		if (!apart(&k->core, part) || !apart(&k->init, part))
-			return false;
+		for (n = 0; n < VBH_PARTS_CHECKED; n++) {
+			if (!apart(&k->part[n], part))
+				return false;
+		}
 	}
 	return true;
 }
@@ -77,6 +84,7 @@ static s64 begin(struct vbh_guest *guest, u32 tag, u64 gpa, u64 len)
 	struct module_check *c = &m->check;
 	struct known_module k = { 0 };
 	struct vbh_module ask;
+	u32 i, n;
 
 	if (len != sizeof(ask))
 		return -EINVAL;
@@ -87,17 +95,22 @@ static s64 begin(struct vbh_guest *guest, u32 tag, u64 gpa, u64 len)
 	if (module_find(&guest->known, tag))
 		return -EEXIST;
 	k.tag = tag;
-	k.core = part_of(ask.core, ask.layout.core_ro);
-	k.init = part_of(ask.init, ask.layout.init_ro);
-	if (!part_free(guest, &k.core) || !part_free(guest, &k.init) || !apart(&k.core, &k.init))
-		return -EINVAL;
+	for (i = 0; i < VBH_PARTS_CHECKED; i++) {
+		k.part[i] = part_of(ask.part[i], ask.layout.len[i]);
+		if (!part_free(guest, &k.part[i]))
+			return -EINVAL;
+		for (n = 0; n < i; n++) {
+			if (!apart(&k.part[n], &k.part[i]))
+				return -EINVAL;
+		}
+	}
 	if (!guest_page(guest, &c->input) || !guest_page(guest, &c->page) ||
 	    !guest_page(guest, &guest->patch.scratch) || vec_grow(guest, &guest->known.modules, 1))
 		return -ENOSPC;
 	vec_merge(&guest->known.modules, &k, 1);
 
 	c->ask = ask;
-	c->at = ask.layout.core_ro ? ask.core : ask.init;
+	module_next_part(c, 0);
 	c->cached = 0;
 	c->last_entry = 0;
 	c->parts_done = 0;
@@ -110,18 +123,25 @@ static s64 begin(struct vbh_guest *guest, u32 tag, u64 gpa, u64 len)
 	return 0;
 }
 
-/* In one part of the module, and there in text or in constants; which? */
-static bool run_in(u64 part, u32 text, u32 ro, const struct vbh_text *t, bool *is_text)
+/* In which part of the module does all of it lie? VBH_PARTS_CHECKED: in none. */
+static u32 run_in(const struct vbh_module *ask, const struct vbh_text *t)
 {
-	*is_text = t->gva - part < text;
-	return t->gva - part < ro && t->len <= (*is_text ? text : ro) - (t->gva - part);
+	u32 i;
+
+	for (i = 0; i < VBH_PARTS_CHECKED; i++) {
+		u64 from = t->gva - ask->part[i], len = ask->layout.len[i];
+
+		if (from < len)
+			return t->len <= len - from ? i : VBH_PARTS_CHECKED;
+	}
+	return i;
 }
 
 /* One run of pages, which nothing protects yet. */
 static int add_run(struct vbh_guest *guest, const struct vbh_text *t)
 {
 	const struct vbh_module *ask = &guest->module.check.ask;
-	const struct vbh_layout *l = &ask->layout;
+	u32 part = run_in(ask, t);
 	struct region r = {
 		.start = t->gpa,
 		.end = t->gpa + t->len,
@@ -130,15 +150,12 @@ static int add_run(struct vbh_guest *guest, const struct vbh_text *t)
 		.kind = VBH_REGION_MODULE_RODATA,
 		.rule = ask->rule,
 	};
-	bool text;
 	int err;
 
-	if (!text_sane(guest, t) || t->tag != ask->tag ||
-	    (!run_in(ask->core, l->core_text, l->core_ro, t, &text) &&
-	     !run_in(ask->init, l->init_text, l->init_ro, t, &text)) ||
+	if (!text_sane(guest, t) || t->tag != ask->tag || part == VBH_PARTS_CHECKED ||
 	    !region_free(&guest->regions, t->gpa, t->len))
 		return -EINVAL;
-	if (text) {
+	if (part == VBH_PART_TEXT || part == VBH_PART_INIT_TEXT) {
 		r.rights = VBH_R | VBH_X | VBH_XU;
 		r.kind = VBH_REGION_MODULE_TEXT;
 		r.flags = VBH_REGION_F_PATCHABLE;
@@ -192,7 +209,7 @@ static bool is_listed(struct listed_state *m)
 
 	sha256_final(&c->sha, digest);
 	return c->values.nr == l->symbols && c->exports.nr == l->exports &&
-	       c->at == c->ask.init + l->init_ro && catalogue_has(m, digest);
+	       c->part == VBH_PARTS_CHECKED && catalogue_has(m, digest);
 }
 
 static s64 accept(struct vbh_guest *guest, struct known_module *k)
@@ -210,12 +227,12 @@ static s64 accept(struct vbh_guest *guest, struct known_module *k)
 /* -EINVAL: what stands at the site at *gva may not stand there. */
 static int check_sites(struct vbh_vcpu *vcpu, const struct known_module *k, u64 *gva)
 {
-	const struct part *const parts[] = { &k->core, &k->init };
 	struct module_check *c = &vcpu->guest->module.check;
+	u32 i;
 	int ret;
 
-	for (; c->parts_done < 2; c->parts_done++, c->sites_done = 0) {
-		const struct part *part = parts[c->parts_done];
+	for (; c->parts_done < VBH_PARTS_CHECKED; c->parts_done++, c->sites_done = 0) {
+		const struct part *part = &k->part[c->parts_done];
 
 		ret = patch_check_sites(vcpu, part->first, part->last, &c->sites_done,
 					SLICE_SITES, gva);
@@ -223,13 +240,11 @@ static int check_sites(struct vbh_vcpu *vcpu, const struct known_module *k, u64 
 			return ret;
 	}
 	ret = vec_grow(vcpu->guest, &vcpu->guest->known.symbols, c->exports.nr);
-	if (!ret)
-		ret = patch_count_calls(vcpu, k->core.first, k->core.last);
-	if (ret)
-		return ret;
-	ret = patch_count_calls(vcpu, k->init.first, k->init.last);
-	if (ret)
-		patch_drop_range(vcpu->guest, k->core.first, k->core.last, true);
+	for (i = 0; !ret && i < VBH_PARTS_CHECKED; i++)
+		ret = patch_count_calls(vcpu, k->part[i].first, k->part[i].last);
+	/* The last one counted nothing. */
+	for (i--; ret && i-- > 0;)
+		patch_drop_range(vcpu->guest, k->part[i].first, k->part[i].last, true);
 	return ret;
 }
 
@@ -304,15 +319,19 @@ static s64 give_back_some(struct vbh_guest *guest, const struct known_module *k,
 static s64 live(struct vbh_vcpu *vcpu, u32 tag, u64 name)
 {
 	struct known_module *k = module_find(&vcpu->guest->known, tag);
+	u32 i;
 
 	if (!k)
 		return -ENOENT;
 	if (k->step != MODULE_ACCEPTED)
 		return -EINVAL;
-	if (give_back_some(vcpu->guest, k, &k->init))
-		return 1;
+	for (i = VBH_PART_INIT_TEXT; i <= VBH_PART_INIT_RODATA; i++) {
+		if (give_back_some(vcpu->guest, k, &k->part[i]))
+			return 1;
+	}
 	text_note(vcpu, tag, true, name);
-	k->init = part_of(0, 0);
+	for (i = VBH_PART_INIT_TEXT; i <= VBH_PART_INIT_RODATA; i++)
+		k->part[i] = part_of(0, 0);
 	return 0;
 }
 
@@ -334,6 +353,7 @@ static s64 gone(struct vbh_vcpu *vcpu, u32 tag, u64 name)
 	struct vbh_guest *guest = vcpu->guest;
 	struct listed_state *m = &guest->module;
 	struct known_module *k = module_find(&guest->known, tag);
+	u32 i;
 
 	if (!k)
 		return -ENOENT;
@@ -345,13 +365,14 @@ static s64 gone(struct vbh_vcpu *vcpu, u32 tag, u64 name)
 	if (m->check.ask.tag == tag)
 		m->check.ask.tag = 0;
 	/* Linux has no such calls left, but who says that the module goes may lie. */
-	if (k->direct) {
-		patch_silence(guest, k->core.first, k->core.last);
-		patch_silence(guest, k->init.first, k->init.last);
-		k->direct = 0;
+	for (i = 0; k->direct && i < VBH_PARTS_CHECKED; i++)
+		patch_silence(guest, k->part[i].first, k->part[i].last);
+	k->direct = 0;
+	for (i = 0; i < VBH_PARTS_CHECKED; i++) {
+		if (give_back_some(guest, k, &k->part[i]))
+			return 1;
 	}
-	if (give_back_some(guest, k, &k->core) || give_back_some(guest, k, &k->init) ||
-	    drop_regions(guest, tag))
+	if (drop_regions(guest, tag))
 		return 1;
 	vec_remove(&guest->known.modules, vec_upto(&guest->known.modules, tag) - 1);
 	return 0;

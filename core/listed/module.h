@@ -28,6 +28,8 @@ struct module_refusal {
  * many were used; -EACCES: refused. Some work is left for the next call.
  */
 int module_feed(struct vbh_vcpu *vcpu, u32 len, struct module_refusal *why);
+/* Comparing goes on with the first part from that one on which has any bytes. */
+void module_next_part(struct module_check *c, u32 part);
 
 s64 hc_catalogue(struct vbh_vcpu *vcpu, const u64 args[4]);
 s64 hc_symbols(struct vbh_vcpu *vcpu, const u64 args[4]);

@@ -41,20 +41,28 @@ static int nonsense(struct feed *f)
 	return refuse(f, VBH_MODULE_DESCRIPTION, f->c->at, 0, 0);
 }
 
-/* Where the part that c->at lies in ends. */
-static u64 part_end(const struct module_check *c)
+/* How many bytes of the part that c->at lies in are left. */
+static u64 part_left(const struct module_check *c)
 {
-	if (c->at - c->ask.core < c->ask.layout.core_ro)
-		return c->ask.core + c->ask.layout.core_ro;
-	return c->ask.init + c->ask.layout.init_ro;
+	if (c->part == VBH_PARTS_CHECKED)
+		return 0;
+	return c->ask.part[c->part] + c->ask.layout.len[c->part] - c->at;
 }
 
-/* The core part's end is the init part's beginning. */
+/* A part's end is the next one's beginning. */
 static void advance(struct module_check *c, u32 n)
 {
 	c->at += n;
-	if (c->at == c->ask.core + c->ask.layout.core_ro)
-		c->at = c->ask.init;
+	if (!part_left(c))
+		module_next_part(c, c->part + 1);
+}
+
+void module_next_part(struct module_check *c, u32 part)
+{
+	while (part < VBH_PARTS_CHECKED && !c->ask.layout.len[part])
+		part++;
+	c->part = part;
+	c->at = part < VBH_PARTS_CHECKED ? c->ask.part[part] : 0;
 }
 
 /* Is this address in a page of the module's, which is protected? */
@@ -74,7 +82,7 @@ static bool get(struct feed *f, u64 gva, void *to, u32 len)
 	struct module_check *c = f->c;
 	u32 i;
 
-	if (gva < c->at || len > part_end(c) - gva)
+	if (gva < c->at || gva - c->at > part_left(c) || len > part_left(c) - (gva - c->at))
 		return false;
 	for (i = 0; i < len; i++, gva++) {
 		if ((gva & PAGE_MASK) != c->cached) {
@@ -114,10 +122,8 @@ static bool value_of(const struct feed *f, u16 base, s32 addend, u64 *value)
 
 	if (base >= VBH_BASE_SYMBOL && base - VBH_BASE_SYMBOL < c->values.nr)
 		*value = (s64)*(s32 *)vec_at(&c->values, base - VBH_BASE_SYMBOL);
-	else if (base == VBH_BASE_CORE)
-		*value = c->ask.core;
-	else if (base == VBH_BASE_INIT)
-		*value = c->ask.init;
+	else if (base >= VBH_BASE_PART && base - VBH_BASE_PART < VBH_NR_PARTS)
+		*value = c->ask.part[base - VBH_BASE_PART];
 	else if (base == VBH_BASE_PERCPU)
 		*value = c->ask.percpu;
 	else if (base == VBH_BASE_NONE)
@@ -261,19 +267,12 @@ static const struct {
 	[VBH_FIELD_TRAMP] = { VBH_SITE_TRAMP, 5, 3 },
 };
 
-static bool within(u64 gva, u32 len, u64 start, u32 size)
-{
-	return gva - start < size && size - (gva - start) >= len;
-}
-
-/* Within text alone: constants have none, and one part's text has none of the other's. */
+/* Within text alone: constants have none. */
 static bool in_text(const struct feed *f, u32 len)
 {
-	const struct vbh_module *ask = &f->c->ask;
-	u64 at = f->c->at;
+	const struct module_check *c = f->c;
 
-	return within(at, len, ask->core, ask->layout.core_text) ||
-	       within(at, len, ask->init, ask->layout.init_text);
+	return (c->part == VBH_PART_TEXT || c->part == VBH_PART_INIT_TEXT) && len <= part_left(c);
 }
 
 static int site(struct feed *f, const struct vbh_field *d, u8 kind)
@@ -295,7 +294,7 @@ static int site(struct feed *f, const struct vbh_field *d, u8 kind)
 	}
 	if (kind == VBH_FIELD_TAIL6)
 		s.reserved = (u8)d->addend;
-	/* A batch ascends; the init part may lie below the core part. */
+	/* A batch ascends; a part may lie below the one before. */
 	n = f->batched[i];
 	if (n == BATCH || (n && batch_at(f, i)[n - 1].addr > s.addr))
 		err = flush(f, i);
@@ -322,7 +321,7 @@ static int field(struct feed *f, const u8 *input, u32 left)
 	sha256_update(&f->c->sha, input, len);
 	if (!literal(f, d->kind_skip & VBH_FIELD_SKIP_MAX))
 		return nonsense(f);
-	rest = part_end(f->c) - f->c->at;
+	rest = part_left(f->c);
 	if (kind == VBH_FIELD_ANY) {
 		if (d->addend <= 0 || (u32)d->addend > rest || in_text(f, 1))
 			return nonsense(f);

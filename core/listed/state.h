@@ -13,6 +13,7 @@ struct module_check {
 	struct vec values;	/* u32, in the order of the description's symbols */
 	struct vec exports;	/* struct symbol */
 	u64 at;			/* linear address of the next byte to compare */
+	u32 part;		/* in which part; VBH_PARTS_CHECKED: all of it was */
 	u64 last_entry;		/* linear address of the last function, to take none twice */
 	u64 cached;		/* linear address of the page in .page, or 0 */
 	void *page;
