@@ -174,12 +174,25 @@ static bool within_site(struct vbh_guest *guest, const struct patch_store *s, co
 	return true;
 }
 
+/* Is the text of the site one that counts? Mostly it is that of the store's page, just found. */
+static bool site_counts(struct vbh_guest *guest, u64 addr, u64 gva, u64 gpa)
+{
+	const struct patch_place *place = NULL;
+	const struct patch_text *t;
+
+	if (!((addr ^ gva) & PAGE_MASK))
+		place = place_at(&guest->patch, gpa);
+	if (place)
+		return module_counts(&guest->module, place->tag);
+	t = text_at(&guest->patch, addr);
+	return !t || module_counts(&guest->module, t->tag);
+}
+
 enum patch_verdict patch_judge(struct vbh_vcpu *vcpu, const struct patch_store *s,
 			       struct patch_change *c)
 {
 	struct vbh_guest *guest = vcpu->guest;
 	struct patch_state *p = &guest->patch;
-	const struct patch_text *t;
 	u64 gva[2];
 
 	memset(c, 0, sizeof(*c));
@@ -192,8 +205,7 @@ enum patch_verdict patch_judge(struct vbh_vcpu *vcpu, const struct patch_store *
 	    !(gva[1] && site_at(p, gva[1], s->len[1], &c->site)))
 		return PATCH_ELSEWHERE;
 	c->kind = patch_kind(c->site.kind);
-	t = text_at(p, c->site.addr);
-	if (t && !module_counts(&guest->module, t->tag))
+	if (!site_counts(guest, c->site.addr, gva[0], s->gpa[0]))
 		return PATCH_REFUSED;
 	if (within_site(guest, s, gva, c) && patch_allowed(guest, c->kind) && step_ok(vcpu, c))
 		return PATCH_ALLOWED;

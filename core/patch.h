@@ -172,6 +172,8 @@ void text_take_one(struct patch_state *p, const struct vbh_text *t);
 void text_remove(struct patch_state *p, u32 i);
 /* A note of each run of text with this tag, which comes or goes. */
 void text_note(struct vbh_vcpu *vcpu, u32 tag, bool comes, u64 name);
+/* The known text of which a byte of memory is, or NULL. */
+const struct patch_place *place_at(struct patch_state *p, u64 gpa);
 /* The linear address of a byte of known text or of a live trampoline, or 0. */
 u64 patch_gva(struct patch_state *p, u64 gpa);
 /* Read known text or a live trampoline; -EFAULT. */

@@ -68,6 +68,22 @@ __attribute__((noinline)) u32 vec_upto(const struct vec *v, u32 key)
 	return lo;
 }
 
+/* As vec_upto(). Patching goes upwards, site by site: mostly it is where it was, or the next. */
+static u32 vec_near(struct vec *v, u32 key)
+{
+	u32 i, last = v->near + 2;
+
+	for (i = v->near; i < v->nr && i < last && key_at(v, i) <= key; i++) {
+		if (i + 1 == v->nr || key_at(v, i + 1) > key) {
+			v->near = i;
+			return i + 1;
+		}
+	}
+	i = vec_upto(v, key);
+	v->near = i ? i - 1 : 0;
+	return i;
+}
+
 bool vec_has(const struct vec *v, u32 key)
 {
 	u32 i = vec_upto(v, key);
@@ -196,12 +212,21 @@ bool text_overlap(const struct patch_state *p, u64 gva, u64 gpa, u64 len)
 	return i && overlap(gva, len, GVA(key_at(&p->tramps, i - 1)), PAGE_SIZE);
 }
 
+const struct patch_place *place_at(struct patch_state *p, u64 gpa)
+{
+	u64 gfn = gpa / PAGE_SIZE;
+	u32 i = gfn <= ~0u ? vec_near(&p->places, gfn) : 0;
+	const struct patch_place *place = i ? vec_at(&p->places, i - 1) : NULL;
+
+	return place && gfn - place->gfn < place->pages ? place : NULL;
+}
+
 u64 patch_gva(struct patch_state *p, u64 gpa)
 {
-	const struct patch_place *place = place_upto(p, gpa / PAGE_SIZE);
+	const struct patch_place *place = place_at(p, gpa);
 	u32 i;
 
-	if (place && gpa / PAGE_SIZE - place->gfn < place->pages)
+	if (place)
 		return GVA(place->gva) + (gpa - place->gfn * PAGE_SIZE);
 	for (i = 0; i < p->tramps.nr; i++) {
 		const struct patch_tramp *t = vec_at(&p->tramps, i);
@@ -359,22 +384,6 @@ void site_load(const struct patch_state *p, const struct vec *v, u32 i, struct p
 		site->len = c->len;
 		site->cond = c->cond;
 	}
-}
-
-/* As vec_upto(). Patching goes upwards, site by site: mostly it is where it was, or the next. */
-static u32 vec_near(struct vec *v, u32 key)
-{
-	u32 i, last = v->near + 2;
-
-	for (i = v->near; i < v->nr && i < last && key_at(v, i) <= key; i++) {
-		if (i + 1 == v->nr || key_at(v, i + 1) > key) {
-			v->near = i;
-			return i + 1;
-		}
-	}
-	i = vec_upto(v, key);
-	v->near = i ? i - 1 : 0;
-	return i;
 }
 
 /* The last site in v that begins at or below gva. */
