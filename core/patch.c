@@ -82,11 +82,20 @@ bool site_may_hold(struct vbh_vcpu *vcpu, const struct patch_site *site, const u
 static bool find_first(struct vbh_vcpu *vcpu, const struct patch_site *site, u8 *bytes, bool take)
 {
 	/* Those first whose other bytes are fixed: a distance may be any. */
-	static const u8 firsts[] = { 0x66, 0x2e, 0xc3, 0xeb, 0x0f, CALL32, JMP32 };
+	static const u8 firsts[][4] = {
+		[VBH_SITE_JUMP] = { 0x66, 0xeb, 0x0f, JMP32 },
+		[VBH_SITE_MCOUNT] = { 0x0f, CALL32 },
+		[VBH_SITE_CALL] = { 0x2e, 0x0f, CALL32 },
+		[VBH_SITE_FTRACE] = { CALL32 },
+		[VBH_SITE_TAIL] = { 0xc3, 0x0f, JMP32 },
+		[VBH_SITE_TRAMP] = { 0xc3, 0x0f, JMP32 },
+		[VBH_SITE_ENTRY] = { 0 },
+	};
+	const u8 *first = firsts[site->kind];
 	u32 i;
 
-	for (i = 0; i < sizeof(firsts); i++) {
-		bytes[0] = firsts[i];
+	for (i = 0; i < sizeof(firsts[0]) && first[i]; i++) {
+		bytes[0] = first[i];
 		if (site_may_hold(vcpu, site, bytes, take))
 			return true;
 	}
