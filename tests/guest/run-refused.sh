@@ -80,6 +80,8 @@ refuted "nor when it has been off" \
 	sh -c "echo 0 > $all_kprobes && echo 1 > $all_kprobes && echo 1 > $probe"
 refuted "nor a new one" \
 	sh -c "echo 'p:vbh/late vfs_write+5' >> $tracing/kprobe_events && echo 1 > $tracing/events/vbh/late/enable"
+refuted "a module is not loaded" modprobe dummy
+claim "and the kernel log says why" says "dummy is a module, which VBH's policy denies now"
 claim "static keys go on" keys_go_on
 claim "tracers go on" tracer function 'vfs_*'
 claim "and nothing of that is a violation" no_violations
