@@ -18,6 +18,7 @@
 #undef insn
 #undef sha256_init
 
+#include "compat.h"
 #include "../vbh.h"
 
 /* Two CPUID ranges below are KVM's own, when it also speaks Hyper-V's or Xen's. */

@@ -8,16 +8,13 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include "body.h"
-#include "../cpuid.h"
-#include "../x86.h"
-#include "../xen.h"
 
 static bool __read_mostly vbh;
 module_param(vbh, bool, 0444);
 MODULE_PARM_DESC(vbh, "offer VBH to every VM, also if its user space does not ask for it");
 
 DEFINE_STATIC_KEY_FALSE(kvm_vbh_key);
-EXPORT_SYMBOL_GPL(kvm_vbh_key);
+VBH_EXPORT(kvm_vbh_key);
 
 static atomic_t next_vm = ATOMIC_INIT(0);
 
@@ -32,7 +29,7 @@ static int offer(struct kvm *kvm)
 	if (!v)
 		return -ENOMEM;
 	v->kvm = kvm;
-	v->able = kvm_caps.has_vbh;
+	v->able = kvm_caps.has_vbh && vbh_is_plain(kvm);
 	mutex_init(&v->lock);
 	INIT_LIST_HEAD(&v->pages);
 	v->guest.body = VBH_BODY_KVM;
@@ -95,7 +92,7 @@ int kvm_vbh_enable_cap(struct kvm *kvm, u64 flags)
 	if (on == off || (flags & ~(KVM_X86_VBH_ENABLE | KVM_X86_VBH_EXIT |
 				    KVM_X86_VBH_DISABLE)))
 		return -EINVAL;
-	if (on && !kvm_caps.has_vbh)
+	if (on && !(kvm_caps.has_vbh && vbh_is_plain(kvm)))
 		return -EOPNOTSUPP;
 	mutex_lock(&kvm->lock);
 	if (kvm->created_vcpus) {
@@ -115,14 +112,6 @@ int kvm_vbh_enable_cap(struct kvm *kvm, u64 flags)
 		discard(gone);
 	}
 	return err;
-}
-
-static bool has_xen(struct kvm_vcpu *vcpu)
-{
-	return kvm_xen_msr_enabled(vcpu->kvm) || vcpu->kvm->arch.xen.shinfo_cache.active ||
-	       vcpu->arch.xen.vcpu_info_cache.active ||
-	       vcpu->arch.xen.vcpu_time_info_cache.active ||
-	       vcpu->arch.xen.runstate_cache.active;
 }
 
 /* One that is not the boot processor is on its way up until it is seen to run. */
@@ -185,7 +174,7 @@ bool vbh_in_the_way(struct kvm *kvm)
 	unsigned long i;
 
 	kvm_for_each_vcpu(i, vcpu, kvm) {
-		if (vbh_has_nested(vcpu) || is_smm(vcpu) || has_xen(vcpu))
+		if (vbh_has_nested(vcpu) || is_smm(vcpu) || vbh_has_xen(vcpu))
 			return true;
 	}
 	return false;
@@ -333,7 +322,7 @@ void kvm_vbh_shutdown(struct kvm_vcpu *vcpu)
 	/* RSM may be what failed. */
 	vcpu->arch.vbh->smm.in = false;
 }
-EXPORT_SYMBOL_GPL(kvm_vbh_shutdown);
+VBH_EXPORT(kvm_vbh_shutdown);
 
 /*
  * A user space that knows nothing of VBH resets the machine by loading the reset

@@ -6,10 +6,7 @@
  * memory; and that a protected guest has neither SVM nor VMX, in SMM or out of it.
  */
 #include "body.h"
-#include "../cpuid.h"
-#include "../kvm_cache_regs.h"
 #include "../lapic.h"
-#include "../x86.h"
 #include "core/errno.h"
 
 static struct kvm_vbh_vcpu *to_vv(struct kvm_vcpu *vcpu)
@@ -137,7 +134,7 @@ bool kvm_vbh_msr_absent(struct kvm_vcpu *vcpu, u32 msr)
 static u64 as_kept(struct kvm_vcpu *vcpu, u32 msr, u64 value)
 {
 	if ((msr == MSR_IA32_SYSENTER_ESP || msr == MSR_IA32_SYSENTER_EIP) &&
-	    !guest_cpuid_is_intel(vcpu))
+	    !vbh_is_intel(vcpu))
 		return (u32)value;
 	return value;
 }
@@ -166,13 +163,13 @@ bool kvm_vbh_msr_pinned(struct kvm *kvm, u32 msr)
 {
 	return vbh_begun(kvm) && core_msr_pinned(&kvm->arch.vbh->guest, msr);
 }
-EXPORT_SYMBOL_GPL(kvm_vbh_msr_pinned);
+VBH_EXPORT(kvm_vbh_msr_pinned);
 
 u32 __kvm_vbh_pinned_dt(struct kvm *kvm)
 {
 	return vbh_begun(kvm) ? READ_ONCE(kvm->arch.vbh->guest.pins.dtr_mask) : 0;
 }
-EXPORT_SYMBOL_GPL(__kvm_vbh_pinned_dt);
+VBH_EXPORT(__kvm_vbh_pinned_dt);
 
 u64 __kvm_vbh_pinned_cr(struct kvm *kvm, int nr)
 {
@@ -183,13 +180,13 @@ u64 __kvm_vbh_pinned_cr(struct kvm *kvm, int nr)
 	pins = &kvm->arch.vbh->guest.pins;
 	return nr ? READ_ONCE(pins->cr4_mask) : READ_ONCE(pins->cr0_mask);
 }
-EXPORT_SYMBOL_GPL(__kvm_vbh_pinned_cr);
+VBH_EXPORT(__kvm_vbh_pinned_cr);
 
 bool __kvm_vbh_begun(struct kvm *kvm)
 {
 	return vbh_begun(kvm);
 }
-EXPORT_SYMBOL_GPL(__kvm_vbh_begun);
+VBH_EXPORT(__kvm_vbh_begun);
 
 bool kvm_vbh_may_load_dt(struct kvm_vcpu *vcpu, int dt, u64 value, u32 limit)
 {
@@ -209,7 +206,7 @@ void kvm_vbh_virt_insn(struct kvm_vcpu *vcpu)
 	to_vv(vcpu)->exits[VBH_EXIT_VIRT_INSN]++;
 	core_virt_insn(&to_vv(vcpu)->core, 0, 0);
 }
-EXPORT_SYMBOL_GPL(kvm_vbh_virt_insn);
+VBH_EXPORT(kvm_vbh_virt_insn);
 
 bool vbh_has_nested(struct kvm_vcpu *vcpu)
 {
@@ -324,8 +321,7 @@ static bool send_smi(struct kvm_vcpu *vcpu, const struct kvm_lapic_irq *irq)
 	if (watched(vcpu)) {
 		core_init(&to_vv(vcpu)->core, NULL, id);
 	} else if (to) {
-		kvm_make_request(KVM_REQ_SMI, to);
-		kvm_vcpu_kick(to);
+		vbh_inject_smi(to);
 	}
 	return true;
 }

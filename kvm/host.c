@@ -7,9 +7,6 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include "body.h"
-#include "../kvm_cache_regs.h"
-#include "../mmu.h"
-#include "../x86.h"
 #include "core/errno.h"
 
 unsigned int vbh_limit_kib = 8192;

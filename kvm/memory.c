@@ -7,8 +7,6 @@
  */
 #include <linux/slab.h>
 #include "body.h"
-#include "../mmu.h"
-#include "../x86.h"
 #include "../kvm_emulate.h"
 #include "../mmu/mmu_internal.h"
 #include "../mmu/spte.h"

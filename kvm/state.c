@@ -10,8 +10,6 @@
 #include <linux/slab.h>
 #include "body.h"
 #include "state.h"
-#include "../kvm_cache_regs.h"
-#include "../cpuid.h"
 #include "core/errno.h"
 
 #define STATE_MAX	(16u << 20)
