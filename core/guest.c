@@ -172,7 +172,9 @@ static bool rights_ok(const struct vbh_guest *guest, u32 rights)
 
 	if (rights & ~VBH_RWX)
 		return false;
-	if (x != xu && !(guest->features & VBH_FEAT_EXEC_SPLIT))
+	if (xu && !x && !(guest->features & VBH_FEAT_EXEC_SPLIT))
+		return false;
+	if (x && !xu && !(guest->features & VBH_FEAT_EXEC_KERNEL))
 		return false;
 	if (rights & VBH_R)
 		return true;

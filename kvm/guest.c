@@ -29,12 +29,12 @@ static int offer(struct kvm *kvm)
 	if (!v)
 		return -ENOMEM;
 	v->kvm = kvm;
-	v->able = kvm_caps.has_vbh && vbh_is_plain(kvm);
+	v->able = kvm_caps.has_vbh;
 	mutex_init(&v->lock);
 	INIT_LIST_HEAD(&v->pages);
 	v->guest.body = VBH_BODY_KVM;
 	if (v->able) {
-		v->guest.features = VBH_FEAT_HOTPLUG | VBH_FEAT_STOP;
+		v->guest.features = VBH_FEAT_HOTPLUG | VBH_FEAT_STOP | vbh_exec_features(kvm);
 		v->guest.max_regions = VBH_KVM_REGIONS;
 	}
 	err = init_srcu_struct(&v->writers);
@@ -71,7 +71,7 @@ static void discard(struct kvm_vbh *v)
 
 int kvm_vbh_init_vm(struct kvm *kvm)
 {
-	return vbh ? offer(kvm) : 0;
+	return vbh && vbh_is_plain(kvm) ? offer(kvm) : 0;
 }
 
 void kvm_vbh_destroy_vm(struct kvm *kvm)
@@ -192,7 +192,7 @@ static void end_nested(struct kvm_vcpu *vcpu)
 
 	if (!vbh_has_nested(vcpu))
 		return;
-	kvm_x86_ops.nested_ops->leave_nested(vcpu);
+	vbh_leave_nested(vcpu);
 	if (vcpu->arch.efer & EFER_SVME) {
 		core_virt_insn(core, MSR_EFER, vcpu->arch.efer);
 		static_call(kvm_x86_set_efer)(vcpu, vcpu->arch.efer & ~(u64)EFER_SVME);
@@ -392,7 +392,7 @@ bool kvm_vbh_request(struct kvm_vcpu *vcpu)
 		vv->pins_seen = generation;
 		vv->begun_seen = begun;
 		static_call_cond(kvm_x86_vbh_update)(vcpu);
-		static_call(kvm_x86_msr_filter_changed)(vcpu);
+		vbh_recalc_msrs(vcpu);
 	}
 	if (!vv->told)
 		return false;

@@ -31,6 +31,11 @@ static bool refused(struct kvm_vcpu *vcpu, enum vbh_verdict verdict)
 /* With what was pinned on another vCPU a value may be one that this one can't have. */
 static bool valid_cr(struct kvm_vcpu *vcpu, int nr, unsigned long value)
 {
+	unsigned long cr0 = nr ? kvm_read_cr0(vcpu) : value;
+	unsigned long cr4 = nr ? value : kvm_read_cr4(vcpu);
+
+	if ((cr4 & X86_CR4_CET) && !(cr0 & X86_CR0_WP))
+		return false;
 	if (!nr)
 		return !(value & X86_CR0_PG) || (value & X86_CR0_PE);
 	if (is_long_mode(vcpu) && ((value ^ kvm_read_cr4(vcpu)) & X86_CR4_LA57))
@@ -154,7 +159,7 @@ int kvm_vbh_set_msr(struct kvm_vcpu *vcpu, u32 msr, u64 value)
 		core_virt_insn(&vv->core, msr, value);
 		return 1;
 	}
-	if (msr == MSR_EFER || !core_msr_pinned(&v->guest, msr) || kvm_get_msr(vcpu, msr, &old))
+	if (msr == MSR_EFER || !core_msr_pinned(&v->guest, msr) || vbh_get_msr(vcpu, msr, &old))
 		return 0;
 	return refused(vcpu, core_msr_write(&vv->core, msr, old, as_kept(vcpu, msr, value)));
 }
@@ -461,7 +466,7 @@ void kvm_vbh_cpuid(struct kvm_vcpu *vcpu, u32 function, bool exact,
 
 static u64 hypercall_number(struct kvm_vcpu *vcpu)
 {
-	u64 nr = kvm_rax_read(vcpu);
+	u64 nr = kvm_register_read_raw(vcpu, VCPU_REGS_RAX);
 
 	return is_64_bit_hypercall(vcpu) ? nr : (u32)nr;
 }
@@ -478,8 +483,10 @@ static s64 call(struct kvm_vcpu *vcpu)
 	u64 mask = is_64_bit_hypercall(vcpu) ? ~0ull : ~0u;
 	u64 nr = hypercall_number(vcpu);
 	const u64 args[4] = {
-		kvm_rbx_read(vcpu) & mask, kvm_rcx_read(vcpu) & mask,
-		kvm_rdx_read(vcpu) & mask, kvm_rsi_read(vcpu) & mask,
+		kvm_register_read_raw(vcpu, VCPU_REGS_RBX) & mask,
+		kvm_register_read_raw(vcpu, VCPU_REGS_RCX) & mask,
+		kvm_register_read_raw(vcpu, VCPU_REGS_RDX) & mask,
+		kvm_register_read_raw(vcpu, VCPU_REGS_RSI) & mask,
 	};
 	u32 clears;
 	s64 ret;
@@ -515,6 +522,6 @@ int kvm_vbh_hypercall(struct kvm_vcpu *vcpu)
 		return 1;
 	}
 	ret = call(vcpu);
-	kvm_rax_write(vcpu, is_64_bit_hypercall(vcpu) ? ret : (u32)ret);
+	kvm_register_write_raw(vcpu, VCPU_REGS_RAX, is_64_bit_hypercall(vcpu) ? ret : (u32)ret);
 	return kvm_skip_emulated_instruction(vcpu);
 }

@@ -41,4 +41,43 @@ static inline void vbh_inject_smi(struct kvm_vcpu *vcpu)
 	kvm_vcpu_kick(vcpu);
 }
 
+static inline void vbh_leave_nested(struct kvm_vcpu *vcpu)
+{
+	kvm_x86_ops.nested_ops->leave_nested(vcpu);
+}
+
+static inline int vbh_get_msr(struct kvm_vcpu *vcpu, u32 msr, u64 *value)
+{
+	return kvm_get_msr(vcpu, msr, value);
+}
+
+/* Those that may be passed through are looked at again. */
+static inline void vbh_recalc_msrs(struct kvm_vcpu *vcpu)
+{
+	static_call(kvm_x86_msr_filter_changed)(vcpu);
+}
+
+/* The kernel's right to execute and the user's come together. */
+static inline u32 vbh_exec_features(struct kvm *kvm)
+{
+	return 0;
+}
+
+static inline bool vbh_is_user_fetch(struct kvm_vcpu *vcpu, u64 error_code)
+{
+	return static_call(kvm_x86_get_cpl)(vcpu) == 3;
+}
+
+/* ACC_* without what these rights do not have. */
+static inline unsigned int vbh_cut_access(u32 rights, unsigned int access)
+{
+	if (!(rights & VBH_R))
+		access &= ~ACC_USER_MASK;
+	if (!(rights & VBH_W))
+		access &= ~ACC_WRITE_MASK;
+	if (!(rights & VBH_X))
+		access &= ~ACC_EXEC_MASK;
+	return access;
+}
+
 #endif
