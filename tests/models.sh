@@ -7,7 +7,7 @@ models_image()
 {
 	image "$1" run-models.sh -m dummy -m nf_conntrack -m tun -m kvm -m kvm_amd -m kvm_intel \
 		rig/work.sh=tests/guest/patch/work.sh \
-		"boot/vmlinuz-${kernel:-$(scripts/kernel)}=/boot/vmlinuz-${kernel:-$(scripts/kernel)}"
+		"boot/vmlinuz-$kernel=$vmlinuz"
 }
 
 # Where the kernel without KASLR has symbol $1, by what the guest of log $2 has said.

@@ -69,6 +69,18 @@ enum vbh_module_op {
 
 #define VBH_MODULE_NAME		56u
 
+/* The parts of a module, each whole pages that follow each other. */
+enum vbh_part {
+	VBH_PART_TEXT,
+	VBH_PART_RODATA,
+	VBH_PART_RO_AFTER_INIT,
+	VBH_PART_DATA,
+	VBH_PART_INIT_TEXT,	/* from here on gone after its init */
+	VBH_PART_INIT_RODATA,
+	VBH_PART_INIT_DATA,
+	VBH_NR_PARTS,
+};
+
 /* The sizes of a module, which its digest begins with. */
 struct vbh_layout {
 	__u32 core_text;	/* bytes of text in the core part, whole pages */

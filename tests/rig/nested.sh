@@ -45,7 +45,7 @@ nested_prepare()
 		-m virtio_pci -m irqbypass -m ccp rig/inner="$work/inner" \
 		rig/kvm.ko="$modules/kvm.ko" rig/kvm-amd.ko="$modules/kvm-amd.ko" "${host_files[@]}"
 	timeout=$((timeout + 90))
-	command=(qemu-system-x86_64 -accel "tcg,thread=$threads" -cpu max -smp "$host_cpus" -m $((mem + 1536))
+	command=("${qemu[@]}" -accel "tcg,thread=$threads" -cpu max -smp "$host_cpus" -m $((mem + 1536))
 		-no-user-config -nodefaults -display none -no-reboot
 		-chardev "file,id=com1,path=$work/com1" -serial chardev:com1
 		-chardev "file,id=com2,path=$work/com2" -serial chardev:com2
