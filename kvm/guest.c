@@ -14,7 +14,7 @@ module_param(vbh, bool, 0444);
 MODULE_PARM_DESC(vbh, "offer VBH to every VM, also if its user space does not ask for it");
 
 DEFINE_STATIC_KEY_FALSE(kvm_vbh_key);
-VBH_EXPORT(kvm_vbh_key);
+EXPORT_SYMBOL_VBH(kvm_vbh_key);
 
 static atomic_t next_vm = ATOMIC_INIT(0);
 
@@ -322,7 +322,7 @@ void kvm_vbh_shutdown(struct kvm_vcpu *vcpu)
 	/* RSM may be what failed. */
 	vcpu->arch.vbh->smm.in = false;
 }
-VBH_EXPORT(kvm_vbh_shutdown);
+EXPORT_SYMBOL_VBH(kvm_vbh_shutdown);
 
 /*
  * A user space that knows nothing of VBH resets the machine by loading the reset

@@ -168,13 +168,13 @@ bool kvm_vbh_msr_pinned(struct kvm *kvm, u32 msr)
 {
 	return vbh_begun(kvm) && core_msr_pinned(&kvm->arch.vbh->guest, msr);
 }
-VBH_EXPORT(kvm_vbh_msr_pinned);
+EXPORT_SYMBOL_VBH(kvm_vbh_msr_pinned);
 
 u32 __kvm_vbh_pinned_dt(struct kvm *kvm)
 {
 	return vbh_begun(kvm) ? READ_ONCE(kvm->arch.vbh->guest.pins.dtr_mask) : 0;
 }
-VBH_EXPORT(__kvm_vbh_pinned_dt);
+EXPORT_SYMBOL_VBH(__kvm_vbh_pinned_dt);
 
 u64 __kvm_vbh_pinned_cr(struct kvm *kvm, int nr)
 {
@@ -185,13 +185,13 @@ u64 __kvm_vbh_pinned_cr(struct kvm *kvm, int nr)
 	pins = &kvm->arch.vbh->guest.pins;
 	return nr ? READ_ONCE(pins->cr4_mask) : READ_ONCE(pins->cr0_mask);
 }
-VBH_EXPORT(__kvm_vbh_pinned_cr);
+EXPORT_SYMBOL_VBH(__kvm_vbh_pinned_cr);
 
 bool __kvm_vbh_begun(struct kvm *kvm)
 {
 	return vbh_begun(kvm);
 }
-VBH_EXPORT(__kvm_vbh_begun);
+EXPORT_SYMBOL_VBH(__kvm_vbh_begun);
 
 bool kvm_vbh_may_load_dt(struct kvm_vcpu *vcpu, int dt, u64 value, u32 limit)
 {
@@ -211,7 +211,7 @@ void kvm_vbh_virt_insn(struct kvm_vcpu *vcpu)
 	to_vv(vcpu)->exits[VBH_EXIT_VIRT_INSN]++;
 	core_virt_insn(&to_vv(vcpu)->core, 0, 0);
 }
-VBH_EXPORT(kvm_vbh_virt_insn);
+EXPORT_SYMBOL_VBH(kvm_vbh_virt_insn);
 
 bool vbh_has_nested(struct kvm_vcpu *vcpu)
 {
@@ -323,11 +323,10 @@ static bool send_smi(struct kvm_vcpu *vcpu, const struct kvm_lapic_irq *irq)
 		return false;
 	to_vv(vcpu)->exits[VBH_EXIT_APIC]++;
 	to = receiver(vcpu, irq, &id);
-	if (watched(vcpu)) {
+	if (watched(vcpu))
 		core_init(&to_vv(vcpu)->core, NULL, id);
-	} else if (to) {
+	else if (to)
 		vbh_inject_smi(to);
-	}
 	return true;
 }
 

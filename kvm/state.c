@@ -346,11 +346,9 @@ static int take_vcpus(struct kvm_vbh *v, struct reader *r, u32 nr)
 
 static bool region_ok(const struct kvm_vbh *v, const struct region *r)
 {
-	bool x = r->rights & VBH_X, xu = r->rights & VBH_XU;
-
 	return PAGE_ALIGNED(r->start | r->end) && r->start < r->end &&
-	       r->end <= v->guest.max_gpa && !(r->rights & ~VBH_RWX) && x == xu &&
-	       ((r->rights & VBH_R) || !r->rights) && rule_ok(r->rule) &&
+	       r->end <= v->guest.max_gpa && guest_rights_ok(&v->guest, r->rights) &&
+	       rule_ok(r->rule) &&
 	       r->kind >= VBH_REGION_RING && r->kind < VBH_NR_REGION_KINDS;
 }
 

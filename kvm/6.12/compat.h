@@ -14,7 +14,7 @@
 #include "../xen.h"
 
 /* For kvm-amd.ko and kvm-intel.ko. */
-#define VBH_EXPORT(symbol)	EXPORT_SYMBOL_GPL(symbol)
+#define EXPORT_SYMBOL_VBH(symbol)	EXPORT_SYMBOL_GPL(symbol)
 
 static inline bool vbh_is_intel(struct kvm_vcpu *vcpu)
 {

@@ -16,7 +16,7 @@
 #include "../mmu/spte.h"
 
 /* For kvm-amd.ko and kvm-intel.ko. */
-#define VBH_EXPORT(symbol)	EXPORT_SYMBOL_FOR_KVM_INTERNAL(symbol)
+#define EXPORT_SYMBOL_VBH(symbol)	EXPORT_SYMBOL_FOR_KVM_INTERNAL(symbol)
 
 static inline bool vbh_is_intel(struct kvm_vcpu *vcpu)
 {
@@ -61,7 +61,7 @@ static inline int vbh_get_msr(struct kvm_vcpu *vcpu, u32 msr, u64 *value)
 /* Those that may be passed through are looked at again. */
 static inline void vbh_recalc_msrs(struct kvm_vcpu *vcpu)
 {
-	kvm_x86_call(recalc_intercepts)(vcpu);
+	static_call(kvm_x86_recalc_intercepts)(vcpu);
 }
 
 /*
@@ -70,7 +70,7 @@ static inline void vbh_recalc_msrs(struct kvm_vcpu *vcpu)
  */
 static inline u32 vbh_exec_features(struct kvm *kvm)
 {
-	if (!tdp_enabled || !kvm_x86_call(tdp_has_smep)(kvm))
+	if (!tdp_enabled || !static_call(kvm_x86_tdp_has_smep)(kvm))
 		return 0;
 	return VBH_FEAT_EXEC_SPLIT | (shadow_xu_mask ? VBH_FEAT_EXEC_KERNEL : 0);
 }
@@ -81,9 +81,9 @@ static inline u32 vbh_exec_features(struct kvm *kvm)
  */
 static inline bool vbh_is_user_fetch(struct kvm_vcpu *vcpu, u64 error_code)
 {
-	if (shadow_xu_mask && kvm_x86_call(tdp_has_smep)(vcpu->kvm))
+	if (vbh_exec_features(vcpu->kvm) & VBH_FEAT_EXEC_KERNEL)
 		return error_code & PFERR_USER_MASK;
-	return kvm_x86_call(get_cpl)(vcpu) == 3;
+	return static_call(kvm_x86_get_cpl)(vcpu) == 3;
 }
 
 /*
