@@ -9,7 +9,6 @@
 #include "body.h"
 #include "../kvm_emulate.h"
 #include "../mmu/mmu_internal.h"
-#include "../mmu/spte.h"
 #include "core/errno.h"
 
 #define RETIRED_MAX	16384	/* spans: 256 KiB of them */

@@ -11,6 +11,7 @@
 #include "../mmu.h"
 #include "../x86.h"
 #include "../xen.h"
+#include "../mmu/spte.h"
 
 /* For kvm-amd.ko and kvm-intel.ko. */
 #define EXPORT_SYMBOL_VBH(symbol)	EXPORT_SYMBOL_GPL(symbol)

@@ -12,6 +12,7 @@
 #include "../smm.h"
 #include "../x86.h"
 #include "../xen.h"
+#include "../mmu/spte.h"
 
 /* For kvm-amd.ko and kvm-intel.ko. */
 #define EXPORT_SYMBOL_VBH(symbol)	EXPORT_SYMBOL_GPL(symbol)

@@ -120,8 +120,8 @@ static bool executes(struct vcpu *vcpu, uint64_t gpa, bool user)
 {
 	struct kvm_regs r = { .rip = gpa + (user ? ALIAS : 0), .rflags = user ? 0x3002 : 2 };
 	struct kvm_sregs s;
+	bool there;
 
-	vcpu_long_mode(vcpu);
 	if (ioctl(vcpu->fd, KVM_GET_SREGS, &s))
 		die("KVM_GET_SREGS");
 	if (user) {
@@ -131,7 +131,9 @@ static bool executes(struct vcpu *vcpu, uint64_t gpa, bool user)
 	}
 	if (ioctl(vcpu->fd, KVM_SET_SREGS, &s) || ioctl(vcpu->fd, KVM_SET_REGS, &r))
 		die("ring %d", user ? 3 : 0);
-	return vcpu_continue(vcpu) == END_OTHER && vcpu->run->exit_reason == KVM_EXIT_IO;
+	there = vcpu_continue(vcpu) == END_OTHER && vcpu->run->exit_reason == KVM_EXIT_IO;
+	vcpu_long_mode(vcpu);
+	return there;
 }
 
 /* Where MBEC or GMET gives a right to execute to the kernel and one to the user. */
