@@ -6,7 +6,8 @@
  * said, is denied. Nothing is ever carried out on the hypervisor's own pages.
  * Whether a store is honest patching is patch.c's to say.
  */
-#include "internal.h"
+#include "guest/guest.h"
+#include "text/patch.h"
 
 #define CR3_ADDR	0x000ffffffffff000ull
 #define REP_MAX		64	/* iterations of a REP in one exit */

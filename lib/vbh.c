@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "catalogue.h"
+#include "catalogue/catalogue.h"
 #include "device.h"
 #include "libvbh.h"
 

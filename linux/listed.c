@@ -280,12 +280,12 @@ static int find_name(const char *name, u32 *first)
 
 static bool same_sizes(const struct vbh_layout *l, const struct module *mod)
 {
-	const u32 text = shape_part(mod, VBH_PART_TEXT).len;
-	const u32 init_text = shape_part(mod, VBH_PART_INIT_TEXT).len;
+	int i;
 
-	return l->core_text == text && l->init_text == init_text &&
-	       l->core_ro - text == shape_part(mod, VBH_PART_RODATA).len &&
-	       l->init_ro - init_text == shape_part(mod, VBH_PART_INIT_RODATA).len;
+	for (i = 0; i < VBH_PARTS_CHECKED; i++)
+		if (l->len[i] != shape_part(mod, i).len)
+			return false;
+	return true;
 }
 
 /* The file may have changed since it was made. */
@@ -354,14 +354,11 @@ static long send_pages(u32 tag, struct shape_span span)
 
 static long send_parts(u32 tag, const struct module *mod)
 {
-	static const u8 parts[] = {
-		VBH_PART_TEXT, VBH_PART_RODATA, VBH_PART_INIT_TEXT, VBH_PART_INIT_RODATA,
-	};
 	long err = 0;
 	int i;
 
-	for (i = 0; !err && i < ARRAY_SIZE(parts); i++)
-		err = send_pages(tag, shape_part(mod, parts[i]));
+	for (i = 0; !err && i < VBH_PARTS_CHECKED; i++)
+		err = send_pages(tag, shape_part(mod, i));
 	return err;
 }
 
@@ -375,9 +372,10 @@ static long begin(const struct module *mod, u32 tag, const struct vbh_layout *la
 	};
 	void *copy;
 	long err;
+	int i;
 
-	m.core = shape_part(mod, VBH_PART_TEXT).start;
-	m.init = shape_part(mod, VBH_PART_INIT_TEXT).start;
+	for (i = 0; i < VBH_NR_PARTS; i++)
+		m.part[i] = shape_part(mod, i).start;
 #ifdef CONFIG_SMP
 	m.percpu = (unsigned long)mod->percpu;
 #endif
@@ -499,10 +497,11 @@ void listed_wait(const struct module *mod)
 /* The kernel is about to take these from ftrace, but after the text was cleared. */
 long listed_live(struct module *mod, u32 tag)
 {
-	enum vbh_part part;
+	static const u8 parts[] = { VBH_PART_INIT_TEXT, VBH_PART_INIT_RODATA, VBH_PART_INIT_DATA };
+	int i;
 
-	for (part = VBH_PART_INIT_TEXT; part < VBH_NR_PARTS; part++) {
-		struct shape_span span = shape_part(mod, part);
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		struct shape_span span = shape_part(mod, parts[i]);
 		void *start = (void *)span.start;
 
 		if (span.len)

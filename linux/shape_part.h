@@ -41,8 +41,9 @@ static inline struct shape_span shape_part(const struct module *mod,
 static inline struct shape_span shape_part(const struct module *mod,
 					   enum vbh_part part)
 {
-	const struct module_layout *l = part >= VBH_PART_INIT_TEXT ? &mod->init_layout :
-								     &mod->core_layout;
+	bool init = part == VBH_PART_INIT_TEXT || part == VBH_PART_INIT_RODATA ||
+		    part == VBH_PART_INIT_DATA;
+	const struct module_layout *l = init ? &mod->init_layout : &mod->core_layout;
 	unsigned long from = 0, to = 0;
 
 	switch (part) {
@@ -60,8 +61,11 @@ static inline struct shape_span shape_part(const struct module *mod,
 		to = l->ro_after_init_size;
 		break;
 	case VBH_PART_DATA:
+		from = l->ro_after_init_size;
+		to = PAGE_ALIGN(l->size);
+		break;
 	case VBH_PART_INIT_DATA:
-		from = part == VBH_PART_DATA ? l->ro_after_init_size : l->ro_size;
+		from = l->ro_size;
 		to = PAGE_ALIGN(l->size);
 		break;
 	default:

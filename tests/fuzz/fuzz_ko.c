@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "ko.h"
+#include "ko/ko.h"
 
 #define LARGE	(1u << 24)	/* bytes of a part that are not looked at: it takes too long */
 #define EDITS	64
@@ -235,7 +235,7 @@ static void check_part(const uint8_t **p, size_t *left, uint32_t len)
 	}
 }
 
-/* As the hypervisor goes through it (core/module_fields.c). */
+/* As the hypervisor goes through it (core/listed/module_fields.c). */
 static void check(const struct ko_description *d)
 {
 	size_t names = d->layout.symbols * sizeof(uint64_t) +

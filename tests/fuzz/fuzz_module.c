@@ -181,10 +181,10 @@ static void a_step(struct input *in)
 static void check_tables(void)
 {
 	struct patch_state *p = &body->guest.patch;
-	struct listed_state *m = &body->guest.module;
+	struct known_state *k = &body->guest.known;
 	const struct vec *const v[] = {
-		&p->texts, &p->mcount, &p->jumps, &p->calls, &p->entries,
-		&m->symbols, &m->modules, &m->catalogue,
+		&k->texts, &p->mcount, &p->jumps, &p->calls, &p->entries,
+		&k->symbols, &k->modules, &body->guest.module.catalogue,
 	};
 	u32 i, j;
 

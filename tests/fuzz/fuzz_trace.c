@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "smc_trace.h"
+#include "smc/trace.h"
 
 static void hold(bool ok)
 {

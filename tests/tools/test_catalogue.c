@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include <libvbh.h>
-#include "ko.h"
+#include "ko/ko.h"
 
 #define RELEASE	"6.1.0-test"
 

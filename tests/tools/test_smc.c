@@ -18,7 +18,7 @@
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
-#include "smc_event.h"
+#include "smc/event.h"
 #include "smc_root.h"
 #include "symbols.h"
 
@@ -33,9 +33,9 @@ static void said(const char *part)
 	error.text[0] = '\0';
 }
 
-static struct smc_blob blob_of(const void *data, size_t len)
+static struct blob blob_of(const void *data, size_t len)
 {
-	struct smc_blob b = { malloc(len + 1), len };
+	struct blob b = { malloc(len + 1), len };
 
 	memcpy(b.data, data, len);
 	return b;
@@ -45,7 +45,7 @@ static void packed_files_are_unpacked_and_others_left(void **state)
 {
 	static const char text[] = "some text that is packed, some text that is packed";
 	uint8_t packed[512];
-	struct smc_blob b;
+	struct blob b;
 	z_stream z = { .next_in = (uint8_t *)text, .avail_in = sizeof(text),
 		       .next_out = packed, .avail_out = sizeof(packed) };
 
@@ -54,20 +54,20 @@ static void packed_files_are_unpacked_and_others_left(void **state)
 	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
 	b = blob_of(packed, z.total_out);
 	deflateEnd(&z);
-	assert_int_equal(smc_unpack("f", &b, &error), 0);
+	assert_int_equal(blob_unpack("f", &b, error.text, sizeof(error.text)), 0);
 	assert_int_equal(b.len, sizeof(text));
 	assert_memory_equal(b.data, text, sizeof(text));
-	smc_blob_free(&b);
+	blob_free(&b);
 
 	b = blob_of(packed, ZSTD_compress(packed, sizeof(packed), text, sizeof(text), 3));
-	assert_int_equal(smc_unpack("f", &b, &error), 0);
+	assert_int_equal(blob_unpack("f", &b, error.text, sizeof(error.text)), 0);
 	assert_memory_equal(b.data, text, sizeof(text));
-	smc_blob_free(&b);
+	blob_free(&b);
 
 	b = blob_of(text, sizeof(text));
-	assert_int_equal(smc_unpack("f", &b, &error), 0);
+	assert_int_equal(blob_unpack("f", &b, error.text, sizeof(error.text)), 0);
 	assert_memory_equal(b.data, text, sizeof(text));
-	smc_blob_free(&b);
+	blob_free(&b);
 }
 
 /* Literals, a match that overlaps itself, lengths that go on; as lz4 -l writes it. */
@@ -90,40 +90,40 @@ static void lz4_is_unpacked_and_what_is_damaged_is_not(void **state)
 		{ sizeof(packed), 43 },	/* another length of the whole */
 	};
 	uint8_t data[sizeof(packed) + 4];
-	struct smc_blob b;
+	struct blob b;
 
 	(void)state;
 	memcpy(data, packed, sizeof(packed));
 	memcpy(data + sizeof(packed), "\x2a\0\0\0", 4);
 	for (size_t more = 0; more <= 4; more += 4) {
 		b = blob_of(data, sizeof(packed) + more);
-		assert_int_equal(smc_unpack("f", &b, &error), 0);
+		assert_int_equal(blob_unpack("f", &b, error.text, sizeof(error.text)), 0);
 		assert_int_equal(b.len, 42);
 		assert_memory_equal(b.data, text, 42);
-		smc_blob_free(&b);
+		blob_free(&b);
 	}
 	for (size_t i = 0; i < sizeof(damage) / sizeof(damage[0]); i++) {
 		b = blob_of(data, sizeof(data));
 		b.data[damage[i].at] = damage[i].value;
-		assert_true(smc_unpack("f", &b, &error) < 0);
+		assert_true(blob_unpack("f", &b, error.text, sizeof(error.text)) < 0);
 		said("its lz4 data is damaged");
-		smc_blob_free(&b);
+		blob_free(&b);
 	}
 	for (size_t len = 5; len < sizeof(packed); len++) {
 		b = blob_of(data, len);
-		assert_true(smc_unpack("f", &b, &error) < 0);
+		assert_true(blob_unpack("f", &b, error.text, sizeof(error.text)) < 0);
 		said("its lz4 data is damaged");
-		smc_blob_free(&b);
+		blob_free(&b);
 	}
 }
 
 static void refused(const void *data, size_t len, const char *why)
 {
-	struct smc_blob b = blob_of(data, len);
+	struct blob b = blob_of(data, len);
 
-	assert_true(smc_vmlinux("image", &b, &error) < 0);
+	assert_true(blob_vmlinux("image", &b, error.text, sizeof(error.text)) < 0);
 	said(why);
-	smc_blob_free(&b);
+	blob_free(&b);
 }
 
 static void what_is_no_kernel_is_refused_by_name(void **state)
@@ -235,7 +235,7 @@ static void debians_kernel_is_relocated_as_the_boot_does(void **state)
 static void a_damaged_kernel_is_refused_or_at_least_survived(void **state)
 {
 	struct smc_system s = { .root = "", .text = KERNEL_MAP + 0x3000000 };
-	struct smc_blob whole, part;
+	struct blob whole, part;
 	struct smc_object o;
 	Elf64_Ehdr *eh;
 
@@ -243,16 +243,16 @@ static void a_damaged_kernel_is_refused_or_at_least_survived(void **state)
 	if (!debian_kernel())
 		skip();
 	root_dir();
-	assert_int_equal(smc_blob_read(debian_kernel(), &whole, &error), 0);
+	assert_int_equal(blob_read(debian_kernel(), &whole, error.text, sizeof(error.text)), 0);
 	for (size_t len = 1; len < whole.len; len = len * 3 + 1)
 		refused(whole.data, len, "image: ");
 	part = blob_of(whole.data, whole.len);
 	part.data[part.len / 2] ^= 1;
-	assert_true(smc_vmlinux("image", &part, &error) < 0);
+	assert_true(blob_vmlinux("image", &part, error.text, sizeof(error.text)) < 0);
 	said("its xz data is damaged");
-	smc_blob_free(&part);
+	blob_free(&part);
 
-	assert_int_equal(smc_vmlinux("image", &whole, &error), 0);
+	assert_int_equal(blob_vmlinux("image", &whole, error.text, sizeof(error.text)), 0);
 	eh = (Elf64_Ehdr *)whole.data;
 	/* without its relocations, as from a debug package */
 	root_put("/vmlinux", whole.data, eh->e_shoff + eh->e_shnum * sizeof(Elf64_Shdr));
@@ -267,7 +267,7 @@ static void a_damaged_kernel_is_refused_or_at_least_survived(void **state)
 						 "/vmlinux"), &o, &error) < 0);
 	said("it was stripped");
 	smc_object_free(&o);
-	smc_blob_free(&whole);
+	blob_free(&whole);
 }
 
 static void what_a_system_lacks_is_named(void **state)

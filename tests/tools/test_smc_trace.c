@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "smc_trace.h"
+#include "smc/trace.h"
 
 static struct smc_error error;
 static char *good;

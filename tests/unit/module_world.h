@@ -7,6 +7,7 @@
 #define MODULE_WORLD_H
 
 #include "patch_world.h"
+#include "listed/module.h"
 
 #define NEW		0xffffffffc0400000ull	/* its core part: two pages, apart */
 #define NEW_TEXT_GPA	0x130000ull

@@ -335,7 +335,7 @@ static void text_is_cleared_before_it_goes(void **state)
 
 	(void)state;
 	assert_int_equal(module_load(), 0);
-	assert_true(symbol_find(&body->guest.module, vbh_symbol_hash("new_f"), &value));
+	assert_true(symbol_find(&body->guest.known, vbh_symbol_hash("new_f"), &value));
 	assert_int_equal(value, NEW + N_F);
 	assert_int_equal(module_repeat(VBH_MODULE_LIVE, NEW_TAG), 0);
 	for (i = 0; i < 0x1000; i++)
@@ -350,7 +350,7 @@ static void text_is_cleared_before_it_goes(void **state)
 	assert_int_equal(body->stage2[NEW_TEXT_GPA / 4096], VBH_RWX);
 	assert_int_equal(body->stage2[NEW_RO_GPA / 4096], VBH_RWX);
 	assert_int_equal(patch_sites(&body->guest.patch), sites);
-	assert_false(symbol_find(&body->guest.module, vbh_symbol_hash("new_f"), &value));
+	assert_false(symbol_find(&body->guest.known, vbh_symbol_hash("new_f"), &value));
 	assert_int_equal(module_repeat(VBH_MODULE_GONE, NEW_TAG), -ENOENT);
 
 	module_make();
@@ -559,7 +559,7 @@ static void catalogue_and_symbols_ascend(void **state)
 	body->guest.state = VBH_STATE_OPEN;
 	memcpy(body->mem + AT_REQUEST, s, sizeof(s));
 	assert_int_equal(call(VBH_HC_SYMBOLS, AT_REQUEST, 2, 0), -EINVAL);
-	assert_false(symbol_find(&body->guest.module, 1, &value));
+	assert_false(symbol_find(&body->guest.known, 1, &value));
 	assert_int_equal(call(VBH_HC_SYMBOLS, AT_REQUEST, 0, 0), -EINVAL);
 	assert_int_equal(call(VBH_HC_SYMBOLS, AT_REQUEST, VBH_MAX_BATCH + 1, 0), -EINVAL);
 	assert_int_equal(call(VBH_HC_CATALOGUE, AT_REQUEST, VBH_MAX_DIGESTS + 1, 0), -EINVAL);
@@ -567,11 +567,11 @@ static void catalogue_and_symbols_ascend(void **state)
 	s[0].hash = 1 | 5ull << 32;
 	memcpy(body->mem + AT_REQUEST, s, sizeof(s));
 	assert_int_equal(call(VBH_HC_SYMBOLS, AT_REQUEST, 2, 0), 0);
-	assert_true(symbol_find(&body->guest.module, 1, &value));
+	assert_true(symbol_find(&body->guest.known, 1, &value));
 	assert_int_equal(value, 2);
-	assert_true(symbol_find(&body->guest.module, 1 | 5ull << 32, &value));
+	assert_true(symbol_find(&body->guest.known, 1 | 5ull << 32, &value));
 	assert_int_equal(value, 1);
-	assert_false(symbol_find(&body->guest.module, 1 | 6ull << 32, &value));
+	assert_false(symbol_find(&body->guest.known, 1 | 6ull << 32, &value));
 }
 
 static void without_memory_it_is_an_error(void **state)
