@@ -413,7 +413,13 @@ static bool part_ok(const struct part *p)
 
 static bool module_ok(const struct known_module *m)
 {
-	return m->step <= MODULE_GOING && part_ok(&m->core) && part_ok(&m->init);
+	u32 i;
+
+	for (i = 0; i < VBH_PARTS_CHECKED; i++) {
+		if (!part_ok(&m->part[i]))
+			return false;
+	}
+	return m->step <= MODULE_GOING;
 }
 
 /* before: the element before it, or NULL. */

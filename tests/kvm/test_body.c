@@ -754,7 +754,10 @@ static void resets(void)
 #define MODULE_GVA	0xffffffffc0000000ull
 #define MODULE_GPA	(AT_FREE + 64 * PAGE)
 
-static const struct vbh_layout module_layout = { PAGE, PAGE, PAGE, PAGE, 0, 0 };
+static const struct vbh_layout module_layout = {
+	.len = { [VBH_PART_TEXT] = PAGE, [VBH_PART_INIT_TEXT] = PAGE },
+};
+
 static const struct vbh_field module_fields[4] = {
 	{ .kind_skip = VBH_FIELD_SKIP_MAX }, { .kind_skip = PAGE - VBH_FIELD_SKIP_MAX },
 	{ .kind_skip = VBH_FIELD_SKIP_MAX }, { .kind_skip = PAGE - VBH_FIELD_SKIP_MAX },
@@ -790,9 +793,11 @@ static int64_t module_call(struct vm *vm, enum vbh_module_op op, const void *dat
 static int64_t load_module(struct vm *vm)
 {
 	const struct vbh_module m = {
-		.size = sizeof(m), .tag = MODULE_TAG, .core = MODULE_GVA,
-		.init = MODULE_GVA + PAGE, .layout = module_layout, .rule = VBH_RULE_DENY,
-		.name = "tiny",
+		.size = sizeof(m), .tag = MODULE_TAG,
+		.part = {
+			[VBH_PART_TEXT] = MODULE_GVA, [VBH_PART_INIT_TEXT] = MODULE_GVA + PAGE,
+		},
+		.layout = module_layout, .rule = VBH_RULE_DENY, .name = "tiny",
 	};
 	const struct vbh_text runs[2] = {
 		{ .gva = MODULE_GVA, .gpa = MODULE_GPA, .len = PAGE, .tag = MODULE_TAG },

@@ -132,7 +132,7 @@ static void make_good(void)
 	};
 	good.module = (struct known_module){
 		.tag = TAG, .step = MODULE_ACCEPTED,
-		.core = { TEXT_GVA, TEXT_GVA + 5 * PAGE - 1 }, .init = { 1, 0 },
+		.part = { { TEXT_GVA, TEXT_GVA + 5 * PAGE - 1 }, { 1, 0 }, { 1, 0 }, { 1, 0 } },
 	};
 	free(block);
 	vm_free(vm);
@@ -155,8 +155,8 @@ static void texts(struct vm *vm)
 	REFUSED(vm, "one behind the end of memory", made.text[1].gfn = made.head.max_gpa / PAGE);
 	REFUSED(vm, "one that reaches there", made.text[1].gfn = made.head.max_gpa / PAGE - 1,
 		made.text[1].pages = 2);
-	REFUSED(vm, "a module that ends before it begins", made.module.core.last = TEXT_GVA - 1);
-	REFUSED(vm, "one whose init does", made.module.init.last = 0, made.module.init.first = 2);
+	REFUSED(vm, "a module that ends before it begins", made.module.part[0].last = TEXT_GVA - 1);
+	REFUSED(vm, "one whose init does", made.module.part[2].last = 0, made.module.part[2].first = 2);
 	REFUSED(vm, "a region of its text that is larger than that",
 		made.region[2].end = made.head.max_gpa);
 	REFUSED(vm, "a text whose memory is not told", place(&made), made.places = 1);
