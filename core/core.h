@@ -85,6 +85,9 @@ struct vbh_guest {
  * body adds with guest_protect_own().
  */
 void guest_init(struct vbh_guest *guest);
+
+/* Can the second stage of this processor express these rights? See guest->features. */
+bool guest_rights_ok(const struct vbh_guest *guest, u32 rights);
 void vcpu_init(struct vbh_vcpu *vcpu, struct vbh_guest *guest, u32 id);
 
 /* The body's own protected ranges (hypervisor, APIC); before guests run or at any time. */

@@ -478,7 +478,9 @@ static void let_go(struct vbh_guest *guest, u64 gpa, u32 want)
 
 	if (want & (VBH_X | VBH_XU)) {
 		if (!(guest->features & VBH_FEAT_EXEC_SPLIT))
-			give |= VBH_X | VBH_XU;
+			give |= VBH_X;
+		if ((give & VBH_X) && !(guest->features & VBH_FEAT_EXEC_KERNEL))
+			give |= VBH_XU;
 		if (!(guest->features & VBH_FEAT_EXEC_ONLY))
 			give |= VBH_R;
 	}

@@ -10,8 +10,6 @@
 #include <linux/slab.h>
 #include "body.h"
 #include "state.h"
-#include "../kvm_cache_regs.h"
-#include "../cpuid.h"
 #include "core/errno.h"
 #include "core/text/patch.h"
 
@@ -349,11 +347,9 @@ static int take_vcpus(struct kvm_vbh *v, struct reader *r, u32 nr)
 
 static bool region_ok(const struct kvm_vbh *v, const struct region *r)
 {
-	bool x = r->rights & VBH_X, xu = r->rights & VBH_XU;
-
 	return PAGE_ALIGNED(r->start | r->end) && r->start < r->end &&
-	       r->end <= v->guest.max_gpa && !(r->rights & ~VBH_RWX) && x == xu &&
-	       ((r->rights & VBH_R) || !r->rights) && rule_ok(r->rule) &&
+	       r->end <= v->guest.max_gpa && guest_rights_ok(&v->guest, r->rights) &&
+	       rule_ok(r->rule) &&
 	       r->kind >= VBH_REGION_RING && r->kind < VBH_NR_REGION_KINDS;
 }
 
@@ -419,9 +415,10 @@ static bool module_ok(const struct known_module *m)
 {
 	u32 i;
 
-	for (i = 0; i < VBH_PARTS_CHECKED; i++)
+	for (i = 0; i < VBH_PARTS_CHECKED; i++) {
 		if (!part_ok(&m->part[i]))
 			return false;
+	}
 	return m->step <= MODULE_GOING;
 }
 

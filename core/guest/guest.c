@@ -145,14 +145,15 @@ void guest_unprotect(struct vbh_guest *guest, u64 from, u32 first, u32 last)
 		host_flush(guest);
 }
 
-/* Can the second stage of this processor express these rights? */
-static bool rights_ok(const struct vbh_guest *guest, u32 rights)
+bool guest_rights_ok(const struct vbh_guest *guest, u32 rights)
 {
 	bool x = rights & VBH_X, xu = rights & VBH_XU;
 
 	if (rights & ~VBH_RWX)
 		return false;
-	if (x != xu && !(guest->features & VBH_FEAT_EXEC_SPLIT))
+	if (xu && !x && !(guest->features & VBH_FEAT_EXEC_SPLIT))
+		return false;
+	if (x && !xu && !(guest->features & VBH_FEAT_EXEC_KERNEL))
 		return false;
 	if (rights & VBH_R)
 		return true;
@@ -172,7 +173,7 @@ static bool region_ok(const struct vbh_guest *guest, const struct vbh_region *r)
 		return false;
 	if (r->rule < VBH_RULE_LOG || r->rule > VBH_RULE_PANIC)
 		return false;
-	return rights_ok(guest, r->rights) && !(r->flags & ~VBH_REGION_F_PATCHABLE) &&
+	return guest_rights_ok(guest, r->rights) && !(r->flags & ~VBH_REGION_F_PATCHABLE) &&
 	       !r->reserved;
 }
 

@@ -131,7 +131,8 @@ static void make_good(void)
 		.region = good.head.next_id - 1,
 	};
 	good.module = (struct known_module){
-		TAG, MODULE_ACCEPTED, { TEXT_GVA, TEXT_GVA + 5 * PAGE - 1 }, { 1, 0 },
+		.tag = TAG, .step = MODULE_ACCEPTED,
+		.part = { { TEXT_GVA, TEXT_GVA + 5 * PAGE - 1 }, { 1, 0 }, { 1, 0 }, { 1, 0 } },
 	};
 	free(block);
 	vm_free(vm);
