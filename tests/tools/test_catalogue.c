@@ -478,7 +478,7 @@ static void a_relocation_beyond_its_place_is_refused(void **state)
 
 static void numbers_that_are_too_large_are_refused(void **state)
 {
-	static const int64_t far[] = { INT64_MAX, INT64_MIN, 1ll << 31, -(1ll << 32) };
+	static const int64_t far[] = { INT64_MAX, INT64_MIN, 1ll << 32, -(1ll << 32) };
 	struct changed c;
 
 	(void)state;
@@ -502,6 +502,34 @@ static void numbers_that_are_too_large_are_refused(void **state)
 	change(&c, BIG);
 	section_of(&c, ".bss")->sh_size = 1ull << 29;
 	refused(&c, "is too large");
+}
+
+/* __pa_symbol() adds 2 GiB: of the sum four bytes are looked at, and four are zero. */
+static void a_physical_address_is_described(void **state)
+{
+	const struct ko_image *image;
+	struct ko_field *f = NULL;
+	struct changed c;
+	Elf64_Rela *r;
+	struct ko ko;
+
+	(void)state;
+	change(&c, BIG);
+	r = entry_of(&c, section_of(&c, ".rela.rodata"), 0);
+	assert_int_equal(ELF64_R_TYPE(r->r_info), R_X86_64_64);
+	r->r_addend = (1ll << 31) + 5;
+	assert_int_equal(ko_open(&ko, "module", c.bytes, c.len, err, sizeof(err)), 0);
+	assert_int_equal(ko_describe(&ko), 0);
+	image = &ko.part[KO_CORE];
+	for (size_t i = 0; i < image->nr; i++)
+		if (image->fields[i].offset == ko_find(&ko, ".rodata")->offset + r->r_offset)
+			f = &image->fields[i];
+	assert_non_null(f);
+	assert_int_equal(f->kind, VBH_FIELD_ABS32);
+	assert_int_equal(f->len, 4);
+	assert_true(f->to.addend < INT32_MIN + (1 << 24));
+	ko_close(&ko);
+	free(c.bytes);
 }
 
 /* Whatever a file says, on a terminal it is text. */
@@ -568,6 +596,7 @@ int main(void)
 		TEST(a_call_of_a_thunk_without_its_first_byte_is_refused),
 		TEST(a_relocation_beyond_its_place_is_refused),
 		TEST(numbers_that_are_too_large_are_refused),
+		TEST(a_physical_address_is_described),
 		TEST(names_in_words_are_printable),
 		TEST(damaged_modules_do_no_harm),
 	};
