@@ -22,6 +22,8 @@ static int cmd_help(int argc, char **argv);
 static int cmd_version(int argc, char **argv);
 
 const struct command commands[] = {
+	{ "check", "[--module FILE] [--root DIR]",
+	  "what VBH could do on this machine and kernel, before it starts", cmd_check },
 	{ "start", "[--policy FILE] [--module FILE] [--catalogue FILE]",
 	  "load the driver if need be, launch, and apply the policy", cmd_start },
 	{ "stop", "[--key FILE]",

@@ -26,6 +26,8 @@ enum exit_code {
 	EXIT_REFUSED = 6,	/* permission, the seal, or a wrong key */
 	EXIT_CHAIN = 7,		/* the events' hash chain is broken */
 	EXIT_DIFFERENT = 8,	/* text that nothing explains, or could not be compared */
+	EXIT_LESS = 9,		/* VBH can start, and goes without something, or may */
+	EXIT_CANNOT = 10,	/* VBH can't start */
 };
 
 struct command {
@@ -39,6 +41,7 @@ struct command {
 extern const struct command commands[], smc_commands[];
 extern bool opt_json;		/* -j */
 
+int cmd_check(int argc, char **argv);
 int cmd_start(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
 int cmd_seal(int argc, char **argv);
