@@ -87,12 +87,12 @@ static int print_lines_json(const struct check_machine *m)
 		const struct check_line *l = &m->lines[i];
 
 		json_object_set_new(lines, l->name,
-				    json_pack("{s:s, s:s, s:s, s:o}", "group", groups[l->group],
-					      "result", results[l->result].name,
-					      "found", l->found, "follows",
-					      *l->follows ? json_string(l->follows) : json_null()));
+				    json_pack("{s:s, s:s, s:s, s:s?}", "group", groups[l->group],
+					      "result", results[l->result].name, "found", l->found,
+					      "follows", *l->follows ? l->follows : NULL));
 	}
-	json = json_pack("{s:b, s:b}", "running", m->running, "can_start", worst != CHECK_FAIL);
+	json = json_pack("{s:b, s:b}", "running", m->running, "can_start",
+			 m->running || worst != CHECK_FAIL);
 	json_object_set_new(json, "release", json_text(m->release));
 	for (int i = 0; i < 4; i++)
 		json_object_set_new(json, results[i].name, json_integer(n[i]));
@@ -108,26 +108,27 @@ static void print_lines(const struct check_machine *m)
 	for (size_t i = 0; i < m->nr_lines; i++) {
 		const struct check_line *l = &m->lines[i];
 
-		printf("%s%s%s  %s: %s", colour(results[l->result].colour), results[l->result].shown,
-		       colour(COLOUR_NONE), l->name, l->found);
+		printf("%s%s%s  %s: %s", colour(results[l->result].colour),
+		       results[l->result].shown, colour(COLOUR_NONE), l->name, l->found);
 		printf(*l->follows ? " (%s)\n" : "\n", l->follows);
 	}
-	if (count(m, n) == CHECK_FAIL) {
+	if (count(m, n) == CHECK_FAIL && !m->running) {
 		printf("VBH can't start here: %s why.\n",
 		       n[CHECK_FAIL] == 1 ? "one line says" : "those that begin with FAIL say");
 		return;
 	}
 	printf("VBH %s here", m->running ? "runs" : "can start");
-	if (n[CHECK_WARN] + n[CHECK_UNKNOWN])
+	if (m->nr_lines > n[CHECK_PASS])
 		printf("; %s of what it goes without, or what is not known",
-		       plural(n[CHECK_WARN] + n[CHECK_UNKNOWN], "line", less, sizeof(less)));
+		       plural(m->nr_lines - n[CHECK_PASS], "line", less, sizeof(less)));
 	printf(".\n");
 }
 
 int cmd_check(int argc, char **argv)
 {
 	static const struct option longopts[] = {
-		{ "module", 1, NULL, 'm' }, { "root", 1, NULL, 'r' }, { "json", 0, NULL, 'j' }, { 0 }
+		{ "module", 1, NULL, 'm' }, { "root", 1, NULL, 'r' },
+		{ "json", 0, NULL, 'j' }, { 0 }
 	};
 	static struct check_machine m;
 	const char *root = "";
@@ -149,17 +150,15 @@ int cmd_check(int argc, char **argv)
 	check_holder(&m);
 	check_driver(&m);
 	check_memory(&m);
+	count(&m, n);
 	if (opt_json)
 		code = print_lines_json(&m);
 	else
 		print_lines(&m);
 	check_close(&m);
-	switch (count(&m, n)) {
-	case CHECK_PASS:
-		return code;
-	case CHECK_FAIL:
-		return code ? code : EXIT_CANNOT;
-	default:
-		return code ? code : EXIT_LESS;
-	}
+	if (!code && n[CHECK_FAIL] && !m.running)
+		code = EXIT_CANNOT;
+	else if (!code && m.nr_lines > n[CHECK_PASS])
+		code = EXIT_LESS;
+	return code;
 }

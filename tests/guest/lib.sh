@@ -75,6 +75,19 @@ start_vbh()
 	vbhctl start --module /rig/vbh.ko --policy "${1:-$policy}"
 }
 
+# vbhctl check exits with $1, and has a line that matches each of the others.
+check_says()
+{
+	local code=$1 pattern status=0
+	shift
+	vbhctl check --module /rig/vbh.ko > /tmp/check || status=$?
+	cat /tmp/check
+	[ $status = "$code" ] || return 1
+	for pattern; do
+		grep -q "$pattern" /tmp/check || return 1
+	done
+}
+
 # The number $1 of vbhctl -j status.
 field()
 {

@@ -32,6 +32,7 @@ memory_kept()
 launches=$(sed -n 's/.*vbh.launches=\([0-9]*\).*/\1/p' /proc/cmdline)
 claim "VBH starts under the running kernel" start_vbh
 claim "it says that it runs" vbhctl status
+claim "and so does vbhctl check" check_says 9 "^PASS  vbh: runs, bare_metal, open" "^VBH runs here"
 refuted "it can't be started a second time" start_vbh
 tap attack honest -c 0
 tap attack honest -c 1

@@ -16,6 +16,8 @@ refused_for()
 }
 
 if [ "$word" ]; then
+	claim "vbhctl check says so before" check_says 10 "^FAIL  .*: no \(SVM\|$word\)" \
+		"^VBH can't start here"
 	claim "a launch without $word is refused, and says so" refused_for "$word"
 	tap attack honest -c 0
 	exit $((failures > 0))
@@ -37,6 +39,7 @@ vmholder &
 holder=$!
 sleep 1
 claim "KVM has a virtual machine" kill -0 $holder
+claim "vbhctl check names KVM" check_says 10 "^FAIL  holder: kvm_.* is loaded" "one line says why"
 claim "a launch while KVM uses the processor is refused, and says so" refused_for kvm
 claim "and KVM's virtual machine is still there" kill -0 $holder
 kill $holder

@@ -17,50 +17,8 @@ cd "$dir" || exit 1
 unset NO_COLOR
 export TZ=UTC ASAN_OPTIONS=detect_leaks=1
 
-tests=0
-failures=0
-
-# Runs vbhctl; leaves $out, $err, $code.
-run() {
-	timeout -v 60 "$vbhctl" "$@" >out 2>err </dev/null
-	code=$?
-	out=$(<out)
-	err=$(<err)
-}
-
-report() {	# CLAIM OK
-	tests=$((tests + 1))
-	if [ "$2" = 1 ]; then
-		echo "ok $tests - $1"
-		return
-	fi
-	failures=$((failures + 1))
-	echo "not ok $tests - $1"
-	sed 's/^/# out: /' out
-	sed 's/^/# err: /' err
-	echo "# code: $code"
-}
-
-# claim TEXT CODE [OUT-PATTERN [ERR-PATTERN]]: of the last run; "" matches only nothing.
-claim() {
-	local ok=1
-
-	[ "$code" = "$2" ] || ok=0
-	# shellcheck disable=SC2053 # the right-hand sides are patterns
-	[ $# -lt 3 ] || [[ $out == $3 ]] || ok=0
-	# shellcheck disable=SC2053
-	[ $# -lt 4 ] || [[ $err == $4 ]] || ok=0
-	report "$1" $ok
-}
-
-# json TEXT CODE FILTER: of the last run; jq's filter must give true.
-json() {
-	local ok=1
-
-	[ "$code" = "$2" ] || ok=0
-	[ "$(jq -s "$3" <out 2>&1)" = true ] || ok=0
-	report "$1" $ok
-}
+# shellcheck disable=SC1091
+. "$here/cli.sh"
 
 usage_errors() {
 	local args
@@ -71,7 +29,7 @@ usage_errors() {
 	claim "an unknown command is a usage error" 2 "" "vbhctl: no such command 'frobnicate'*"
 	run --frobnicate
 	claim "an unknown global option is a usage error" 2 "" "*unknown option '--frobnicate'*"
-	for args in "start extra" "stop extra" "status extra" "seal extra" "seal --force" \
+	for args in "check extra" "check --module" "check --frob" "start extra" "stop extra" "status extra" "seal extra" "seal --force" \
 		"events extra" "events -x" "events -n" "events -n 0" "events -n -1" \
 		"events -n 1x" "events --since x" "events --kind nonsense" "events --ack -n 3" \
 		"events --ack --kind cr" "events --vm" "events --vm 0" "events --vm x" "stats extra" "stats --cpu" "stats --cpu x" \
@@ -97,7 +55,7 @@ help_and_version() {
 	claim "help lists the commands" 0 "Usage:*start*stop*events*" ""
 	run --help
 	claim "--help is help" 0 "Usage:*start*stop*events*" ""
-	for c in start stop status seal events stats policy key catalogue version help; do
+	for c in check start stop status seal events stats policy key catalogue version help; do
 		run help $c
 		claim "help $c" 0 "Usage: vbhctl ?-j? $c*" ""
 		run $c --help
@@ -700,6 +658,8 @@ completion() {
 	claim "completion of a subcommand" 0 "show check"
 	offers start --p
 	claim "completion of an option" 0 "--policy"
+	offers check --r
+	claim "and of one of check" 0 "--root"
 	offers smc ""
 	claim "completion of what smc does" 0 "record report diff sites watch"
 	offers help smc ""

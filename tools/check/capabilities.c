@@ -12,8 +12,10 @@
 
 enum capability {
 	FACTS, TEXT, STATIC_KEYS, STATIC_CALLS, FTRACE, KPROBES, LISTED, REFUSED, ASKS, FTRACE_OFF,
-	LEFTOVERS, SIBLINGS, CRASH, NR_CAPABILITIES,
+	LEFTOVERS, THUNKS, SIBLINGS, CRASH, NR_CAPABILITIES,
 };
+
+#define NO_TEXT	"a policy that protects the kernel's text does not start"
 
 static const struct {
 	const char *name;
@@ -21,26 +23,23 @@ static const struct {
 	const char *follows;
 } capabilities[NR_CAPABILITIES] = {
 	[FACTS] = { "kernel-facts", CHECK_FAIL, "VBH does not start" },
-	[TEXT] = { "kernel-text", CHECK_FAIL,
-		   "a policy that protects the kernel's text does not start" },
-	[STATIC_KEYS] = { "static-keys", CHECK_FAIL,
-			  "a policy that protects the kernel's text does not start" },
-	[STATIC_CALLS] = { "static-calls", CHECK_FAIL,
-			   "a policy that protects the kernel's text does not start" },
-	[FTRACE] = { "ftrace", CHECK_FAIL,
-		     "a policy that protects the kernel's text does not start" },
-	[KPROBES] = { "kprobes", CHECK_FAIL,
-		      "a policy that protects the kernel's text does not start" },
+	[TEXT] = { "kernel-text", CHECK_FAIL, NO_TEXT },
+	[STATIC_KEYS] = { "static-keys", CHECK_FAIL, NO_TEXT },
+	[STATIC_CALLS] = { "static-calls", CHECK_FAIL, NO_TEXT },
+	[FTRACE] = { "ftrace", CHECK_FAIL, NO_TEXT },
+	[KPROBES] = { "kprobes", CHECK_FAIL, NO_TEXT },
 	[LISTED] = { "listed-modules", CHECK_WARN,
 		     "a policy with modules = \"listed\" does not start" },
 	[REFUSED] = { "refused-patches", CHECK_WARN,
-		      "a patch that policy refuses ends the task that asks for it, and all patching" },
+		      "a patch that policy refuses ends its task, and all patching" },
 	[ASKS] = { "refused-early", CHECK_WARN,
 		   "what policy denies there is not refused but left out" },
 	[FTRACE_OFF] = { "ftrace-off", CHECK_WARN,
 			 "ftrace stays off after a policy that denies it" },
 	[LEFTOVERS] = { "left-out", CHECK_WARN,
 			"what policy had left out of the kernel's code stays so when VBH stops" },
+	[THUNKS] = { "thunks", CHECK_WARN,
+		     "pages of thunks, on a processor with the bug ITS, are not protected" },
 	[SIBLINGS] = { "siblings", CHECK_WARN,
 		       "VBH does not start where nosmt keeps CPUs offline" },
 	[CRASH] = { "crash", CHECK_WARN,
@@ -95,15 +94,17 @@ static const struct {
 	{ KPROBES, "kprobe_table" },
 	{ LISTED, "__start___ksymtab" },
 	{ LISTED, "__stop___ksymtab" },
-	{ LISTED, "__start___ksymtab_gpl" },
-	{ LISTED, "__stop___ksymtab_gpl" },
+	{ LISTED, "__start___ksymtab_gpl|__start___kflagstab" },
+	{ LISTED, "__stop___ksymtab_gpl|__stop___kflagstab" },
 	{ LISTED, "ftrace_release_mod" },
 	{ LISTED, "ftrace_free_mem" },
 	{ LISTED, "pv_ops" },
-	{ LISTED, "paravirt_BUG" },
+	{ LISTED, "paravirt_BUG|BUG_func" },
 	{ REFUSED, "memcmp" },
 	{ REFUSED, "__text_poke" },
 	{ REFUSED, "kallsyms_lookup_size_offset" },
+	{ REFUSED, "__start___bug_table" },
+	{ REFUSED, "__stop___bug_table" },
 	{ ASKS, "ftrace_location" },
 	{ ASKS, "register_kprobe" },
 	{ ASKS, "enable_kprobe" },
@@ -121,8 +122,9 @@ static const struct {
 	{ LEFTOVERS, "arch_jump_label_transform_queue" },
 	{ LEFTOVERS, "arch_jump_label_transform_apply" },
 	{ LEFTOVERS, "static_call_mutex" },
+	{ THUNKS, "copy_from_kernel_nofault" },
 	{ SIBLINGS, "cpu_smt_control" },
-	{ CRASH, "cpu_emergency_register_virt_callback|x86_virt_register_emergency_callback" },
+	{ CRASH, "cpu_emergency_register_virt_callback" },
 };
 
 #define NR_SYMBOLS	(sizeof(symbols) / sizeof(symbols[0]))

@@ -111,6 +111,10 @@ bool check_cpuid_bit(const struct check_machine *m, uint32_t leaf, uint32_t sub,
 enum check_msr check_msr(const struct check_machine *m, unsigned int cpu, uint32_t msr,
 			 uint64_t *value);
 
+/* What goes without rights that a second stage can't express. */
+#define CHECK_NO_SPLIT	"no region can take execution from the kernel alone, or from programs alone"
+#define CHECK_NO_ONLY	"no region can be executed and not be read"
+
 /* The parts, in this order. */
 void check_state(struct check_machine *m);
 void check_processor(struct check_machine *m);

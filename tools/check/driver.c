@@ -108,10 +108,11 @@ static bool is_driver(const char *path, size_t len)
  */
 static bool in_modules(const struct check_machine *m, bool other, char *path, size_t len)
 {
-	char *text = check_text(m, check_path(&(struct check_machine){ .root = "" },
-					      "/lib/modules/%s/modules.dep", m->release));
 	bool has = false;
+	char *text;
 
+	snprintf(path, len, "/lib/modules/%s/modules.dep", m->release);
+	text = check_text(m, path);
 	for (const char *p = text; p && *p && !has; p += strcspn(p, "\n"), p += *p == '\n') {
 		size_t n = strcspn(p, ":\n");
 
@@ -130,7 +131,7 @@ static bool load(const char *path, struct blob *file, char *err, size_t err_len)
 	return !blob_read(path, file, err, err_len) && !blob_unpack(path, file, err, err_len);
 }
 
-/* As the kernel compares: with versions of symbols in both, not by its release. */
+/* The whole of it has to be that of the kernel's own modules, where one can be looked at. */
 static void add_vermagic(struct check_machine *m, const struct blob *file, const char *path)
 {
 	char mine[MAGIC_MAX], theirs[MAGIC_MAX] = "", other[4096];
@@ -139,7 +140,8 @@ static void add_vermagic(struct check_machine *m, const struct blob *file, const
 	size_t n = strlen(m->release);
 
 	if (!vermagic(file, mine)) {
-		check_add(m, CHECK_DRIVER, "module", CHECK_FAIL, "build it anew", "%s is no module", path);
+		check_add(m, CHECK_DRIVER, "module", CHECK_FAIL, "build it anew", "%s is no module",
+			  path);
 		return;
 	}
 	if (strncmp(mine, m->release, n) != 0 || mine[n] != ' ') {
@@ -174,8 +176,8 @@ static void add_loading(struct check_machine *m)
 		check_add(m, CHECK_DRIVER, "loading", CHECK_UNKNOWN, "",
 			  "/proc/sys/kernel/modules_disabled can't be read");
 	else if (!strcmp(off, "1"))
-		check_add(m, CHECK_DRIVER, "loading", CHECK_FAIL, "it can be had back by a reboot only",
-			  "kernel.modules_disabled is 1");
+		check_add(m, CHECK_DRIVER, "loading", CHECK_FAIL,
+			  "only a reboot lets vbh.ko be loaded", "kernel.modules_disabled is 1");
 	else
 		check_add(m, CHECK_DRIVER, "loading", CHECK_PASS, "", "root can load modules");
 }

@@ -45,7 +45,7 @@ static bool add_kvm(struct check_machine *m, const char *name)
 			  "%s is built into this kernel, and has VMX or SVM from boot on", name);
 	else
 		check_add(m, CHECK_HOLDER, "holder", CHECK_WARN,
-			  "VBH starts while there is no virtual machine, and none may come then",
+			  "VBH starts while it has no virtual machine, and it may not have one then",
 			  "%s is built into this kernel", name);
 	return true;
 }
@@ -64,7 +64,8 @@ void check_holder(struct check_machine *m)
 		return;
 	}
 	if (!m->modules) {
-		check_add(m, CHECK_HOLDER, "holder", CHECK_UNKNOWN, "", "/proc/modules can't be read");
+		check_add(m, CHECK_HOLDER, "holder", CHECK_UNKNOWN, "",
+			  "/proc/modules can't be read");
 		return;
 	}
 	if (add_kvm(m, "kvm_intel") || add_kvm(m, "kvm_amd"))
@@ -73,15 +74,16 @@ void check_holder(struct check_machine *m)
 		if (!loaded(m, others[i], &users))
 			continue;
 		check_add(m, CHECK_HOLDER, "holder", CHECK_WARN,
-			  "VBH starts while that one has no virtual machine, and none may come then",
+			  "VBH starts while it has no virtual machine, and it may not have one then",
 			  "%s is loaded, and used %u times", others[i], users);
 		return;
 	}
 	if (m->vendor == CHECK_SVM)
 		why = check_msr(m, 0, MSR_EFER, &efer);
 	if (!why && (efer & EFER_SVME))
-		check_add(m, CHECK_HOLDER, "holder", CHECK_FAIL, "VBH starts when that one has gone",
-			  "SVM is in use (EFER.SVME is set), and no module that is known uses it");
+		check_add(m, CHECK_HOLDER, "holder", CHECK_FAIL, "VBH starts when it has gone",
+			  "SVM is in use (EFER.SVME is set), by no module that is known");
 	else
-		check_add(m, CHECK_HOLDER, "holder", CHECK_PASS, "", "no module that uses VMX or SVM");
+		check_add(m, CHECK_HOLDER, "holder", CHECK_PASS, "",
+			  "no module that uses VMX or SVM");
 }

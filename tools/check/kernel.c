@@ -34,7 +34,7 @@ static const struct {
 	{ "KALLSYMS_ALL", CHECK_FAIL, "the symbols of its data can't be found" },
 	{ "KPROBES", CHECK_FAIL, "kallsyms_lookup_name() can't be found" },
 	{ "STRICT_KERNEL_RWX", CHECK_FAIL, "text and constants have no pages of their own" },
-	{ "STRICT_MODULE_RWX", CHECK_WARN, "modules' text and constants have no pages of their own" },
+	{ "STRICT_MODULE_RWX", CHECK_WARN, "modules' text has no pages of its own" },
 	{ "JUMP_LABEL", CHECK_FAIL, "there is no table of static keys to go by" },
 	{ "HAVE_STATIC_CALL_INLINE", CHECK_FAIL, "there is no table of static calls to go by" },
 	{ "DYNAMIC_FTRACE", CHECK_FAIL, "there is no table of traced functions to go by" },
@@ -49,7 +49,8 @@ static void add_config(struct check_machine *m)
 	size_t len = 0;
 
 	if (!m->config) {
-		check_add(m, CHECK_KERNEL, "config", CHECK_UNKNOWN, "what the kernel itself shows is below",
+		check_add(m, CHECK_KERNEL, "config", CHECK_UNKNOWN,
+			  "what the kernel itself shows is below",
 			  "neither /proc/config.gz nor /boot/config-%s can be read", m->release);
 		return;
 	}
@@ -57,7 +58,8 @@ static void add_config(struct check_machine *m)
 		if (check_config(m, options[i].name) != 'n')
 			continue;
 		if (len < sizeof(list))
-			len += (size_t)snprintf(list + len, sizeof(list) - len, " %s", options[i].name);
+			len += (size_t)snprintf(list + len, sizeof(list) - len, " %s",
+						options[i].name);
 		if (options[i].without > result) {
 			result = options[i].without;
 			follows = options[i].follows;
@@ -96,7 +98,8 @@ static void add_efi(struct check_machine *m)
 static void add_boot(struct check_machine *m)
 {
 	if (!m->cmdline)
-		check_add(m, CHECK_KERNEL, "boot", CHECK_UNKNOWN, "", "/proc/cmdline can't be read");
+		check_add(m, CHECK_KERNEL, "boot", CHECK_UNKNOWN, "",
+			  "/proc/cmdline can't be read");
 	else if (strstr(m->cmdline, "elfcorehdr="))
 		check_add(m, CHECK_KERNEL, "boot", CHECK_FAIL, "it does not know all of RAM",
 			  "this is a kdump kernel");
@@ -118,12 +121,14 @@ static void add_btf(struct check_machine *m)
 	if (!check_exists(m, path))
 		check_add(m, CHECK_KERNEL, "btf", CHECK_WARN, follows, "none (%s)", path);
 	else if (check_bytes(m, path, &h, sizeof(h)) != sizeof(h))
-		check_add(m, CHECK_KERNEL, "btf", CHECK_UNKNOWN, "", "%s can't be read", path);
+		check_add(m, CHECK_KERNEL, "btf", CHECK_UNKNOWN, "", "%s can't be read",
+			  path);
 	else if (h.magic != 0xeb9f || h.version != 1)
-		check_add(m, CHECK_KERNEL, "btf", CHECK_WARN, follows, "%s is not as expected", path);
+		check_add(m, CHECK_KERNEL, "btf", CHECK_WARN, follows, "%s is not as expected",
+			  path);
 	else
-		check_add(m, CHECK_KERNEL, "btf", CHECK_PASS, "", "there, with a header of %u bytes",
-			  h.hdr_len);
+		check_add(m, CHECK_KERNEL, "btf", CHECK_PASS, "",
+			  "there, with a header of %u bytes", h.hdr_len);
 }
 
 void check_kernel(struct check_machine *m)

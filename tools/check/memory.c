@@ -93,12 +93,13 @@ static uint64_t free_chunks(const struct check_machine *m)
 		at += 4;
 		at += strspn(at, " ");
 		at += strcspn(at, " \n");
-		for (unsigned int order = 0; order < 32 && *(at += strspn(at, " ")) != '\n'; order++) {
-			uint64_t n = strtoull(at, &end, 10);
+		for (unsigned int order = 0; order < 32; order++, at = end) {
+			uint64_t n;
 
-			if (end == at)
+			at += strspn(at, " ");
+			if (*at < '0' || *at > '9')
 				break;
-			at = end;
+			n = strtoull(at, &end, 10);
 			if (order >= 9)
 				chunks += n << (order - 9);
 		}
@@ -111,7 +112,8 @@ static void add_memory(struct check_machine *m, unsigned int cpus)
 {
 	char *text = check_text(m, "/proc/meminfo");
 	const char *p = text ? text : "";
-	uint64_t available = number_behind(&p, "MemAvailable:") / 1024, gib = ram_gib(m), chunks;
+	unsigned long long available = number_behind(&p, "MemAvailable:") / 1024;
+	unsigned long long gib = ram_gib(m), chunks, pieces;
 
 	free(text);
 	if (m->running) {
@@ -131,24 +133,25 @@ static void add_memory(struct check_machine *m, unsigned int cpus)
 	}
 	chunks = (m->image_size + cpus * (uint64_t)m->cpu_size +
 		  (m->pool_pages + m->pool_per_gib * gib) * PAGE + VBH_CHUNK - 1) / VBH_CHUNK;
+	pieces = free_chunks(m);
 	if (chunks > VBH_MAX_CHUNKS)
 		check_add(m, CHECK_MEMORY, "memory", CHECK_FAIL, "",
 			  "VBH needs %llu MiB for %llu GiB of RAM, and at most %llu MiB can be",
-			  (unsigned long long)(chunks * 2), (unsigned long long)gib,
+			  chunks * 2, gib,
 			  VBH_MAX_CHUNKS * VBH_CHUNK >> 20);
 	else if (available < chunks * 2)
 		check_add(m, CHECK_MEMORY, "memory", CHECK_FAIL, "free some",
 			  "VBH needs %llu MiB, and %llu MiB are available",
-			  (unsigned long long)(chunks * 2), (unsigned long long)available);
-	else if (free_chunks(m) < chunks)
+			  chunks * 2, available);
+	else if (pieces < chunks)
 		check_add(m, CHECK_MEMORY, "memory", CHECK_WARN,
 			  "Linux has to make some by moving pages, which may fail",
 			  "VBH needs %llu pieces of 2 MiB, and %llu are free",
-			  (unsigned long long)chunks, (unsigned long long)free_chunks(m));
+			  chunks, pieces);
 	else
 		check_add(m, CHECK_MEMORY, "memory", CHECK_PASS, "",
 			  "VBH needs %llu MiB, and %llu MiB are available",
-			  (unsigned long long)(chunks * 2), (unsigned long long)available);
+			  chunks * 2, available);
 }
 
 void check_memory(struct check_machine *m)

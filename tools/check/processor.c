@@ -58,9 +58,8 @@ static void add_features(struct check_machine *m)
 		const char *name, *follows;
 		uint32_t feature;
 	} rows[] = {
-		{ "exec-split", "no region can take execution from the kernel and leave it to programs, or the reverse",
-		  VBH_FEAT_EXEC_SPLIT },
-		{ "exec-only", "no region can be executed and not be read", VBH_FEAT_EXEC_ONLY },
+		{ "exec-split", CHECK_NO_SPLIT, VBH_FEAT_EXEC_SPLIT },
+		{ "exec-only", CHECK_NO_ONLY, VBH_FEAT_EXEC_ONLY },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

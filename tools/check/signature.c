@@ -56,12 +56,12 @@ static bool der_next(const uint8_t **at, const uint8_t *end, struct der *d)
 	return true;
 }
 
-/* The first element with that tag within a constructed one. */
+/* The first element with that tag within a constructed one, which d may be. */
 static bool der_find(const struct der *in, uint8_t tag, struct der *d)
 {
-	const uint8_t *at = in->at;
+	const uint8_t *at = in->at, *end = in->end;
 
-	while (der_next(&at, in->end, d))
+	while (der_next(&at, end, d))
 		if (d->tag == tag)
 			return true;
 	return false;
@@ -81,7 +81,8 @@ static void common_name(const struct der *name, char *buf, size_t len)
 		in = pair.at;
 		if (der_next(&in, pair.end, &oid) && der_next(&in, pair.end, &text) &&
 		    oid.end - oid.at == sizeof(cn) && !memcmp(oid.at, cn, sizeof(cn)))
-			snprintf(buf, len, "%.*s", (int)(text.end - text.at), (const char *)text.at);
+			snprintf(buf, len, "%.*s", (int)(text.end - text.at),
+				 (const char *)text.at);
 	}
 	printable(buf);
 }
@@ -92,7 +93,8 @@ static void read_pkcs7(const uint8_t *data, size_t len, struct check_signer *s)
 	const uint8_t *at = data, *end = data + len;
 	struct der d, sets = { 0 }, info, who, serial;
 
-	if (!der_next(&at, end, &d) || !der_find(&d, CONTEXT(0), &d) || !der_find(&d, SEQUENCE, &d))
+	if (!der_next(&at, end, &d) || !der_find(&d, CONTEXT(0), &d) ||
+	    !der_find(&d, SEQUENCE, &d))
 		return;
 	for (at = d.at, end = d.end; der_next(&at, end, &who); )
 		if (who.tag == SET)
@@ -225,7 +227,8 @@ static void add_signature(struct check_machine *m, const uint8_t *data, size_t l
 		return;
 	}
 	if (!data) {
-		check_add(m, CHECK_DRIVER, "signature", CHECK_UNKNOWN, "", "there is no vbh.ko to look at");
+		check_add(m, CHECK_DRIVER, "signature", CHECK_UNKNOWN, "",
+			  "there is no vbh.ko to look at");
 		return;
 	}
 	is_signed = check_signature(data, len, &s);
@@ -251,7 +254,7 @@ static void add_signature(struct check_machine *m, const uint8_t *data, size_t l
 			  by);
 	else
 		check_add(m, CHECK_DRIVER, "signature", CHECK_UNKNOWN, "run as root for this line",
-			  "vbh.ko is signed by \"%s\"; /proc/keys does not show which keys the kernel has",
+			  "vbh.ko is signed by \"%s\"; /proc/keys does not show the kernel's keys",
 			  by);
 }
 

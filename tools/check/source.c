@@ -153,7 +153,7 @@ bool check_flag(const struct check_machine *m, const char *key, const char *word
 	const char *v = cpuinfo_line(m, key, &len);
 
 	for (const char *p = v; p && p + n <= v + len; p++)
-		if (!memcmp(p, word, n) && isspace((unsigned char)p[-(p > v)]) &&
+		if (!memcmp(p, word, n) && (p == v || isspace((unsigned char)p[-1])) &&
 		    (p + n == v + len || isspace((unsigned char)p[n])))
 			return true;
 	return false;
@@ -168,7 +168,10 @@ char check_config(const struct check_machine *m, const char *option)
 		return 0;
 	snprintf(line, sizeof(line), "\nCONFIG_%s=", option);
 	p = strstr(m->config, line);
-	return p && (p[strlen(line)] == 'y' || p[strlen(line)] == 'm') ? p[strlen(line)] : 'n';
+	p = p ? p + strlen(line) : "n";
+	if (*p == 'y' || *p == 'm')
+		return *p;
+	return 'n';
 }
 
 unsigned int check_cpus(const struct check_machine *m, const char *path, unsigned int *last)
@@ -210,7 +213,7 @@ static void read_config(struct check_machine *m)
 		m->config = malloc(strlen(text) + 2);
 		if (m->config) {
 			m->config[0] = '\n';
-			strcpy(m->config + 1, text);
+			memcpy(m->config + 1, text, strlen(text) + 1);
 		}
 		free(text);
 	}

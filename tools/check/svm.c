@@ -58,9 +58,9 @@ void check_svm(struct check_machine *m)
 		  nrips ? "exits say where the next instruction is" :
 		  "exits do not say where the next instruction is (CPUID 8000000a EDX bit 3)");
 	check_add(m, CHECK_PROCESSOR, "exec-split", CHECK_WARN,
-		  "no region can take execution from the kernel and leave it to programs, or the reverse",
+		  CHECK_NO_SPLIT,
 		  check_cpuid_bit(m, 0x8000000a, 0, 3, 17) ?
 		  "the processor has GMET, and VBH does not use it yet" : "no GMET");
 	check_add(m, CHECK_PROCESSOR, "exec-only", CHECK_WARN,
-		  "no region can be executed and not be read", "nested paging has no such right");
+		  CHECK_NO_ONLY, "nested paging has no such right");
 }

@@ -87,9 +87,9 @@ static const struct told {
 	  CHECK_FAIL, "a CPU could not start under VBH" },
 	{ "exec-split", "ept_mode_based_exec", "mode-based execute control", MSR_PROC2, 32 + 22,
 	  CHECK_WARN,
-	  "no region can take execution from the kernel and leave it to programs, or the reverse" },
+	  CHECK_NO_SPLIT },
 	{ "exec-only", "ept_x_only", "execute-only EPT entries", MSR_EPT, 0, CHECK_WARN,
-	  "no region can be executed and not be read" },
+	  CHECK_NO_ONLY },
 };
 
 static bool add_access(struct check_machine *m)
