@@ -5,9 +5,6 @@
 # machine is reset then.
 
 . /rig/lib.sh
-claim "vbhctl check names the processor, and finds nothing that keeps VBH from starting" \
-	check_says 9 "^PASS  vendor: [GA]" "^PASS  virtualization: [VS]" "^PASS  kernel-text: " \
-	"^PASS  module: .*$(uname -r)" "^VBH can start here"
 load_attacks
 if grep -q vbh.last /proc/cmdline; then
 	stay_on_cpu_0

@@ -153,8 +153,13 @@ broken() {
 	local vendor=$1
 
 	shift
+	if [ ! -d "$vendor.whole" ]; then
+		"make_$vendor"
+		cp -r "$root" "$vendor.whole"
+	fi
+	root=$dir/$vendor
 	rm -rf "${dir:?}/$vendor"
-	"make_$vendor"
+	cp -r "$vendor.whole" "$root"
 	(cd "$root" && . /dev/stdin)
 	case_of "$@"
 }
@@ -356,6 +361,7 @@ drivers() {
 	broken intel "one of another kernel" 10 module FAIL "*is for another kernel: 6.1.0-98*" <<<"cp $dir/other.ko $ko"
 	make_driver other.ko "$release SMP preempt mod_unload "
 	broken intel "one that was built otherwise" 10 module FAIL "*mod_unload, not *modversions (build*" <<<"cp $dir/other.ko $ko"
+	rm -rf intel
 	make_intel
 	run check --root "$root" --module other.ko
 	claim "a file may be named" 10 "*FAIL  module: other.ko is for another kernel*" ""
@@ -441,6 +447,7 @@ memories() {
 unprivileged() {
 	local as=()
 
+	rm -rf amd
 	make_amd
 	if [ "$(id -u)" = 0 ]; then
 		as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
