@@ -520,5 +520,5 @@ signatures
 memories
 unprivileged
 agreement
-echo "1..$tests"
-[ $failures = 0 ]
+echo "1..${tests:-0}"
+[ "${failures:-1}" = 0 ]

@@ -636,6 +636,7 @@ offers() {
 	_vbhctl
 	out="${COMPREPLY[*]}"
 	code=0
+	# shellcheck disable=SC2034 # for a claim
 	err=
 }
 
@@ -695,5 +696,5 @@ smc
 recording
 module_files
 completion
-echo "1..$tests"
-[ $failures = 0 ]
+echo "1..${tests:-0}"
+[ "${failures:-1}" = 0 ]
