@@ -128,11 +128,27 @@ typedef void (*vbh_progress)(void *data, size_t done, size_t total);
  */
 int vbh_catalogue_make(const char *path, const char *dir, const char *release,
 		       vbh_progress progress, void *data, char *err, size_t err_len);
+/*
+ * A file that can't be described, for it is damaged or has something in it that is
+ * not known: "file: reason". It is not in the catalogue, so that the module that it
+ * is will not be loaded after the seal.
+ */
+typedef void (*vbh_left_out)(void *data, const char *why);
+/*
+ * The same, but such files are left out, if at least one module can be described.
+ * NULL: all or nothing.
+ */
+int vbh_catalogue_make_most(const char *path, const char *dir, const char *release,
+			    vbh_progress progress, vbh_left_out left_out, void *data, char *err,
+			    size_t err_len);
 /* Open one and check all of it. -EINVAL: it is damaged, or none. */
 int vbh_catalogue_open(struct vbh_catalogue **catalogue, const char *path, char *err,
 		       size_t err_len);
 void vbh_catalogue_close(struct vbh_catalogue *catalogue);
-/* 1: it is of that release, and no file below dir has changed since; 0: not so. */
+/*
+ * 1: it is of that release, and no file below dir has changed since; 0: not so. With
+ * 1 err says, if it is not empty, how many of them were left out.
+ */
 int vbh_catalogue_fresh(const struct vbh_catalogue *catalogue, const char *dir,
 			const char *release, char *err, size_t err_len);
 const char *vbh_catalogue_release(const struct vbh_catalogue *catalogue);

@@ -15,6 +15,7 @@
 /* Which catalogue: where it is, of what. */
 struct which {
 	char file[512], dir[512], release[64];
+	unsigned int left_out;	/* modules, of one that is just made */
 };
 
 static bool set(char *to, size_t len, const char *a, const char *b)
@@ -50,6 +51,14 @@ static void show_progress(void *data, size_t done, size_t total)
 			done == total ? "\n" : "");
 }
 
+static void say_left_out(void *data, const char *why)
+{
+	struct which *w = data;
+
+	complain(0, "left out: %s", why);
+	w->left_out++;
+}
+
 /* The folder of the usual place is made; any other is the user's. */
 static void make_folder(const char *file)
 {
@@ -62,8 +71,9 @@ static int make(struct which *w)
 	char text[VBH_ERROR_MAX] = "";
 
 	make_folder(w->file);
-	if (vbh_catalogue_make(w->file, w->dir, w->release, show_progress, w, text,
-			       sizeof(text)))
+	w->left_out = 0;
+	if (vbh_catalogue_make_most(w->file, w->dir, w->release, show_progress, say_left_out, w,
+				    text, sizeof(text)))
 		return complain(EXIT_FAILED, "%s", text);
 	return EXIT_OK;
 }
@@ -88,6 +98,8 @@ int open_catalogue(struct vbh_catalogue **catalogue, const char *path)
 		return code ? code : open_it(catalogue, &w);
 	if (!vbh_catalogue_open(catalogue, w.file, text, sizeof(text))) {
 		fresh = vbh_catalogue_fresh(*catalogue, w.dir, w.release, text, sizeof(text));
+		if (fresh > 0 && *text)
+			complain(0, "%s: %s", w.file, text);
 		if (fresh > 0)
 			return EXIT_OK;
 		vbh_catalogue_close(*catalogue);
@@ -182,7 +194,7 @@ static int show(const struct which *w, int n, char **asked)
 static int build(struct which *w)
 {
 	struct vbh_catalogue *c;
-	char modules[32];
+	char modules[32], left_out[64] = "";
 	int code = make(w);
 
 	if (!code)
@@ -190,13 +202,16 @@ static int build(struct which *w)
 	if (code)
 		return code;
 	if (opt_json)
-		code = print_json(json_pack("{s:o, s:o, s:i}", "file", json_text(w->file), "release",
-					    json_text(w->release), "modules",
-					    (int)vbh_catalogue_modules(c)));
-	else
-		printf("%s: %s of kernel %s\n", w->file,
+		code = print_json(json_pack("{s:o, s:o, s:i, s:i}", "file", json_text(w->file),
+					    "release", json_text(w->release), "modules",
+					    (int)vbh_catalogue_modules(c), "left_out",
+					    (int)w->left_out));
+	if (w->left_out)
+		snprintf(left_out, sizeof(left_out), ", %u left out", w->left_out);
+	if (!opt_json)
+		printf("%s: %s of kernel %s%s\n", w->file,
 		       plural(vbh_catalogue_modules(c), "module", modules, sizeof(modules)),
-		       w->release);
+		       w->release, left_out);
 	vbh_catalogue_close(c);
 	return code;
 }

@@ -59,13 +59,20 @@ bool text_overlap(const struct known_state *k, u64 gva, u64 gpa, u64 len)
 	return place && place->gfn + (u64)place->pages > gpa / PAGE_SIZE;
 }
 
-u64 text_gva(const struct known_state *k, u64 gpa)
+const struct known_place *place_at(struct known_state *k, u64 gpa)
 {
-	const struct known_place *place = place_upto(k, gpa / PAGE_SIZE);
+	u64 gfn = gpa / PAGE_SIZE;
+	u32 i = gfn <= ~0u ? vec_near(&k->places, gfn) : 0;
+	const struct known_place *place = i ? vec_at(&k->places, i - 1) : NULL;
 
-	if (!place || gpa / PAGE_SIZE - place->gfn >= place->pages)
-		return 0;
-	return GVA(place->gva) + (gpa - place->gfn * PAGE_SIZE);
+	return place && gfn - place->gfn < place->pages ? place : NULL;
+}
+
+u64 text_gva(struct known_state *k, u64 gpa)
+{
+	const struct known_place *place = place_at(k, gpa);
+
+	return place ? GVA(place->gva) + (gpa - place->gfn * PAGE_SIZE) : 0;
 }
 
 int text_grow(struct vbh_guest *guest, u32 n)

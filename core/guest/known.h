@@ -65,8 +65,10 @@ void known_init(struct known_state *k);
 const struct known_text *text_at(const struct known_state *k, u64 gva);
 /* Does any text share an address or a byte of memory with a range? */
 bool text_overlap(const struct known_state *k, u64 gva, u64 gpa, u64 len);
-/* The linear address of a byte of known text, or 0. */
-u64 text_gva(const struct known_state *k, u64 gpa);
+/* The known text of which a byte of memory is, or NULL. */
+const struct known_place *place_at(struct known_state *k, u64 gpa);
+/* The linear address of such a byte, or 0. */
+u64 text_gva(struct known_state *k, u64 gpa);
 /* Is there room for n more? */
 int text_grow(struct vbh_guest *guest, u32 n);
 /*

@@ -100,11 +100,20 @@ bool site_may_hold(struct vbh_vcpu *vcpu, const struct patch_site *site, const u
 static bool find_first(struct vbh_vcpu *vcpu, const struct patch_site *site, u8 *bytes, bool take)
 {
 	/* Those first whose other bytes are fixed: a distance may be any. */
-	static const u8 firsts[] = { 0x66, 0x2e, 0x67, 0x3e, 0xc3, 0xeb, 0x0f, CALL32, JMP32 };
+	static const u8 firsts[][5] = {
+		[VBH_SITE_JUMP] = { 0x66, 0xeb, 0x0f, JMP32 },
+		[VBH_SITE_MCOUNT] = { 0x0f, CALL32 },
+		[VBH_SITE_CALL] = { 0x2e, 0x67, 0x3e, 0x0f, CALL32 },
+		[VBH_SITE_FTRACE] = { CALL32 },
+		[VBH_SITE_TAIL] = { 0xc3, 0x0f, JMP32 },
+		[VBH_SITE_TRAMP] = { 0xc3, 0x0f, JMP32 },
+		[VBH_SITE_ENTRY] = { 0 },
+	};
+	const u8 *first = firsts[site->kind];
 	u32 i;
 
-	for (i = 0; i < sizeof(firsts); i++) {
-		bytes[0] = firsts[i];
+	for (i = 0; i < sizeof(firsts[0]) && first[i]; i++) {
+		bytes[0] = first[i];
 		if (site_may_hold(vcpu, site, bytes, take))
 			return true;
 	}
@@ -192,12 +201,26 @@ static bool within_site(struct vbh_guest *guest, const struct patch_store *s, co
 	return true;
 }
 
+/* Is the text of the site one that counts? Mostly it is that of the store's page, just found. */
+static bool site_counts(struct vbh_guest *guest, u64 addr, u64 gva, u64 gpa)
+{
+	struct known_state *k = &guest->known;
+	const struct known_place *place = NULL;
+	const struct known_text *t;
+
+	if (!((addr ^ gva) & PAGE_MASK))
+		place = place_at(k, gpa);
+	if (place)
+		return module_counts(k, place->tag);
+	t = text_at(k, addr);
+	return !t || module_counts(k, t->tag);
+}
+
 enum patch_verdict patch_judge(struct vbh_vcpu *vcpu, const struct patch_store *s,
 			       struct patch_change *c)
 {
 	struct vbh_guest *guest = vcpu->guest;
 	struct patch_state *p = &guest->patch;
-	const struct known_text *t;
 	u64 gva[2];
 
 	memset(c, 0, sizeof(*c));
@@ -210,8 +233,7 @@ enum patch_verdict patch_judge(struct vbh_vcpu *vcpu, const struct patch_store *
 	    !(gva[1] && site_at(p, gva[1], s->len[1], &c->site)))
 		return PATCH_ELSEWHERE;
 	c->kind = patch_kind(c->site.kind);
-	t = text_at(&guest->known, c->site.addr);
-	if (t && !module_counts(&guest->known, t->tag))
+	if (!site_counts(guest, c->site.addr, gva[0], s->gpa[0]))
 		return PATCH_REFUSED;
 	if (within_site(guest, s, gva, c) && patch_allowed(guest, c->kind) && step_ok(vcpu, c))
 		return PATCH_ALLOWED;

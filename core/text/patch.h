@@ -95,7 +95,7 @@ bool text_sane(const struct vbh_guest *guest, const struct vbh_text *t);
 /* A note of each run of text with this tag, which comes or goes. */
 void text_note(struct vbh_vcpu *vcpu, u32 tag, bool comes, u64 name);
 /* The linear address of a byte of known text or of a live trampoline, or 0. */
-u64 patch_gva(const struct vbh_guest *guest, u64 gpa);
+u64 patch_gva(struct vbh_guest *guest, u64 gpa);
 /* Read known text or a live trampoline; -EFAULT. */
 int patch_read(struct vbh_guest *guest, u64 gva, void *buf, u32 len);
 /* Write there, whatever its regions say; -EFAULT. */

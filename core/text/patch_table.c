@@ -36,7 +36,7 @@ bool tramp_overlap(const struct patch_state *p, u64 gva, u64 len)
 	return t && overlap(gva, len, GVA(t->gva), PAGE_SIZE);
 }
 
-u64 patch_gva(const struct vbh_guest *guest, u64 gpa)
+u64 patch_gva(struct vbh_guest *guest, u64 gpa)
 {
 	const struct patch_state *p = &guest->patch;
 	u64 gva = text_gva(&guest->known, gpa);

@@ -122,7 +122,7 @@ struct vbh_field {
 };
 
 #define VBH_FIELD_SKIP_MAX	0xfffu
-#define VBH_CHOICE_MAX		64u
+#define VBH_CHOICE_MAX		128u
 
 /* What base + addend is relative to. */
 #define VBH_BASE_NONE		0u	/* nothing: it is a number */

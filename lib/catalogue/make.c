@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1
 /*
- * From the modules of a kernel to its catalogue: every file *.ko below a folder,
- * described, in the order of their names. The list of files with their sizes and
- * times tells whether a catalogue is still that of these modules.
+ * From the modules of a kernel to its catalogue: every module's file below a folder,
+ * packed or not, described, in the order of their names. The list of files with
+ * their sizes and times tells whether a catalogue is still that of these modules,
+ * those among them that could not be described too.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -12,10 +13,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "catalogue.h"
+#include "elf/unpack.h"
 #include "ko/ko.h"
 
 struct files {
@@ -34,13 +35,6 @@ static void free_files(struct files *f)
 	for (size_t i = 0; i < f->nr; i++)
 		free(f->paths[i]);
 	free(f->paths);
-}
-
-static bool ends_in(const char *name, const char *end)
-{
-	size_t a = strlen(name), b = strlen(end);
-
-	return a > b && !strcmp(name + a - b, end);
 }
 
 static int add_file(struct files *f, const char *path)
@@ -65,7 +59,6 @@ static int by_name(const FTSENT **a, const FTSENT **b)
 
 static int see(struct files *f, const FTSENT *ent, SHA2_CTX *sha, const struct catalogue_error *e)
 {
-	static const char * const packed[] = { ".ko.xz", ".ko.zst", ".ko.gz" };
 	char line[96];
 	int err;
 
@@ -73,11 +66,7 @@ static int see(struct files *f, const FTSENT *ent, SHA2_CTX *sha, const struct c
 		return catalogue_fail(e, -ent->fts_errno, ent->fts_path, strerror(ent->fts_errno));
 	if (ent->fts_info != FTS_F)
 		return 0;
-	for (size_t i = 0; i < sizeof(packed) / sizeof(packed[0]); i++)
-		if (ends_in(ent->fts_name, packed[i]))
-			return catalogue_fail(e, -EOPNOTSUPP, ent->fts_path,
-					      "compressed modules can't be listed: unpack them");
-	if (!ends_in(ent->fts_name, ".ko"))
+	if (!module_name_len(ent->fts_name))
 		return 0;
 	if (f->nr == VBH_CATALOGUE_MODULES)
 		return catalogue_fail(e, -E2BIG, ent->fts_path, "more modules than can be listed");
@@ -107,7 +96,7 @@ static int find_files(struct files *f, const char *dir, const struct catalogue_e
 	fts_close(fts);
 	SHA256Final(f->hash, &sha);
 	if (!err && !f->nr)
-		err = catalogue_fail(e, -ENOENT, dir, "there are no modules (*.ko)");
+		err = catalogue_fail(e, -ENOENT, dir, "there are no modules (*.ko, *.ko.xz, *.ko.zst, *.ko.gz)");
 	return err;
 }
 
@@ -138,26 +127,16 @@ static int describe(const char *path, uint8_t *bytes, size_t len, struct made *m
 
 static int describe_file(const char *path, struct made *m, const struct catalogue_error *e)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	void *map;
-	int err;
+	struct blob b;
+	int err = blob_read(path, &b, e->text, e->len);
 
-	if (fd < 0 || fstat(fd, &st)) {
-		err = catalogue_fail(e, -errno, path, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return err;
-	}
-	/* Private and writable: libelf may translate in place. */
-	map = st.st_size ? mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE,
-				fd, 0) : MAP_FAILED;
-	err = errno;
-	close(fd);
-	if (map == MAP_FAILED)
-		return catalogue_fail(e, -EINVAL, path, st.st_size ? strerror(err) : "is empty");
-	err = describe(path, map, (size_t)st.st_size, m, e);
-	munmap(map, (size_t)st.st_size);
+	if (!err && !b.len)
+		err = catalogue_fail(e, -EINVAL, path, "is empty");
+	if (!err)
+		err = blob_unpack(path, &b, e->text, e->len);
+	if (!err)
+		err = describe(path, b.data, b.len, m, e);
+	blob_free(&b);
 	return err;
 }
 
@@ -167,14 +146,14 @@ static int by_module(const void *a, const void *b)
 }
 
 static int write_made(const char *path, const char *release, const struct files *f,
-		      const struct made *made, const struct catalogue_error *e)
+		      const struct made *made, size_t n, const struct catalogue_error *e)
 {
-	struct vbh_catalogue_entry *entries = calloc(f->nr, sizeof(*entries));
-	uint8_t **descriptions = calloc(f->nr, sizeof(*descriptions));
+	struct vbh_catalogue_entry *entries = calloc(n, sizeof(*entries));
+	uint8_t **descriptions = calloc(n, sizeof(*descriptions));
 	struct vbh_catalogue_header h = {
 		.magic = VBH_CATALOGUE_MAGIC,
 		.size = sizeof(h),
-		.modules = (uint32_t)f->nr,
+		.modules = (uint32_t)n,
 	};
 	int err;
 
@@ -184,7 +163,7 @@ static int write_made(const char *path, const char *release, const struct files 
 		err = catalogue_fail(e, -ENOMEM, path, "out of memory");
 		goto out;
 	}
-	for (size_t i = 0; i < f->nr; i++) {
+	for (size_t i = 0; i < n; i++) {
 		entries[i] = made[i].entry;
 		descriptions[i] = made[i].description;
 	}
@@ -195,38 +174,70 @@ out:
 	return err;
 }
 
-int vbh_catalogue_make(const char *path, const char *dir, const char *release,
-		       vbh_progress progress, void *data, char *err_text, size_t err_len)
+/*
+ * Describes all files. One that can't be is left out, if left_out is told of it: a
+ * module that is not listed is refused, whatever it is. But running out of memory
+ * is nothing that a module is to blame for.
+ */
+static int make_all(const struct files *f, struct made *made, size_t *n, vbh_progress progress,
+		    vbh_left_out left_out, void *data, const struct catalogue_error *e)
 {
-	const struct catalogue_error e = { err_text, err_len };
+	int err = 0;
+
+	for (size_t i = 0; i < f->nr; i++) {
+		err = describe_file(f->paths[i], &made[*n], e);
+		if (!err)
+			(*n)++;
+		else if (!left_out || err == -ENOMEM)
+			return err;
+		else
+			left_out(data, e->text);
+		if (progress)
+			progress(data, i + 1, f->nr);
+	}
+	/* The words are the last one's. */
+	return *n ? 0 : err;
+}
+
+int vbh_catalogue_make_most(const char *path, const char *dir, const char *release,
+			    vbh_progress progress, vbh_left_out left_out, void *data,
+			    char *err_text, size_t err_len)
+{
+	char words[VBH_ERROR_MAX] = "";
+	/* left_out is to have words, whatever room there is for the last ones. */
+	const struct catalogue_error e = { words, sizeof(words) };
 	struct files f = { .paths = NULL };
-	struct made *made;
-	int err;
+	struct made *made = NULL;
+	size_t n = 0;
+	int err = 0;
 
 	if (strlen(release) >= sizeof(((struct vbh_catalogue_header *)0)->release))
-		return catalogue_fail(&e, -EINVAL, release, "is no release of a kernel");
-	err = find_files(&f, dir, &e);
-	if (err) {
-		free_files(&f);
-		return err;
+		err = catalogue_fail(&e, -EINVAL, release, "is no release of a kernel");
+	if (!err)
+		err = find_files(&f, dir, &e);
+	if (!err) {
+		made = calloc(f.nr, sizeof(*made));
+		err = made ? make_all(&f, made, &n, progress, left_out, data, &e) :
+		      catalogue_fail(&e, -ENOMEM, dir, "out of memory");
 	}
-	made = calloc(f.nr, sizeof(*made));
-	if (!made)
-		err = catalogue_fail(&e, -ENOMEM, dir, "out of memory");
-	for (size_t i = 0; !err && i < f.nr; i++) {
-		err = describe_file(f.paths[i], &made[i], &e);
-		if (!err && progress)
-			progress(data, i + 1, f.nr);
+	if (!err) {
+		qsort(made, n, sizeof(*made), by_module);
+		err = write_made(path, release, &f, made, n, &e);
 	}
-	if (!err && made) {
-		qsort(made, f.nr, sizeof(*made), by_module);
-		err = write_made(path, release, &f, made, &e);
-	}
-	for (size_t i = 0; made && i < f.nr; i++)
+	for (size_t i = 0; i < n; i++)
 		free(made[i].description);
 	free(made);
 	free_files(&f);
+	if (err && err_text && err_len)
+		snprintf(err_text, err_len, "%s", words);
 	return err;
+}
+
+int vbh_catalogue_make(const char *path, const char *dir, const char *release,
+		       vbh_progress progress, void *data, char *err_text, size_t err_len)
+{
+	return vbh_catalogue_make_most(path, dir, release, progress, NULL, data, err_text,
+				       err_len);
 }
 
 int vbh_catalogue_fresh(const struct vbh_catalogue *c, const char *dir, const char *release,
@@ -239,8 +250,14 @@ int vbh_catalogue_fresh(const struct vbh_catalogue *c, const char *dir, const ch
 	if (strcmp(c->header->release, release) != 0)
 		return 0;
 	err = find_files(&f, dir, &e);
-	if (!err)
+	if (!err) {
 		err = !memcmp(f.hash, c->header->files, sizeof(f.hash));
+		if (err_text && err_len)
+			err_text[0] = '\0';
+		if (err && e.text && f.nr > c->header->modules)
+			snprintf(e.text, e.len, "%zu of %zu modules in %s are not in it, and are refused after the seal: vbhctl catalogue build says why",
+				 f.nr - c->header->modules, f.nr, dir);
+	}
 	free_files(&f);
 	return err;
 }

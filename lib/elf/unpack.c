@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1
 /*
- * From a file to the ELF image in it: gzip, xz and zstd by their libraries, LZ4 in
- * the form that the kernel's makefiles give it, and the bzImage's header,
+ * From a file to the ELF image in it: gzip, xz, lzma and zstd by their libraries, LZ4
+ * in the form that the kernel's makefiles give it, and the bzImage's header,
  * Documentation/x86/boot.rst of the kernel. What the file says of itself is
  * believed no further than the file reaches.
  */
@@ -96,13 +96,16 @@ static bool reserve(struct blob *b, size_t *room)
 	return true;
 }
 
+/* Both of liblzma's formats: an xz file begins with FD, the other never does. */
 static const char *unpack_xz(const uint8_t *in, size_t len, struct blob *out, size_t room)
 {
 	lzma_stream s = LZMA_STREAM_INIT;
+	bool xz = *in == 0xfd;
 	const char *why = NULL;
 	lzma_ret ret;
 
-	if (lzma_stream_decoder(&s, UNPACKED_MAX, 0) != LZMA_OK)
+	if ((xz ? lzma_stream_decoder(&s, UNPACKED_MAX, 0) :
+	     lzma_alone_decoder(&s, UNPACKED_MAX)) != LZMA_OK)
 		return "out of memory";
 	s.next_in = in;
 	s.avail_in = len;
@@ -116,7 +119,7 @@ static const char *unpack_xz(const uint8_t *in, size_t len, struct blob *out, si
 		ret = lzma_code(&s, LZMA_FINISH);
 		out->len = room - s.avail_out;
 		if (ret != LZMA_OK && ret != LZMA_STREAM_END)
-			why = "its xz data is damaged";
+			why = xz ? "its xz data is damaged" : "its lzma data is damaged";
 	} while (!why && ret != LZMA_STREAM_END);
 	lzma_end(&s);
 	return why;
@@ -257,15 +260,15 @@ static const struct {
 	const char *name;
 	uint8_t magic[6];
 	size_t len;
-	unpacker *unpack;	/* NULL: no library that Debian has knows it as the kernel does */
+	unpacker *unpack;	/* NULL: no Debian kernel is packed so, and no library is taken for it */
 } formats[] = {
 	{ "xz", { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6, unpack_xz },
 	{ "gzip", { 0x1f, 0x8b }, 2, unpack_gzip },
 	{ "zstd", { 0x28, 0xb5, 0x2f, 0xfd }, 4, unpack_zstd },
 	{ "lz4", { 0x02, 0x21, 0x4c, 0x18 }, 4, unpack_lz4 },
+	{ "lzma", { 0x5d, 0, 0 }, 3, unpack_xz },
 	{ "lzo", { 0x89, 'L', 'Z', 'O' }, 4, NULL },
 	{ "bzip2", { 'B', 'Z', 'h' }, 3, NULL },
-	{ "lzma", { 0x5d, 0, 0 }, 3, NULL },
 };
 
 static int unpack(const struct words *w, const uint8_t *in, size_t len, struct blob *out,
@@ -280,7 +283,7 @@ static int unpack(const struct words *w, const uint8_t *in, size_t len, struct b
 			continue;
 		*packed = true;
 		if (!formats[i].unpack)
-			return fail(w, -ENOTSUP, "packed with %s, which vbhctl can't unpack; give the unpacked vmlinux by --vmlinux",
+			return fail(w, -ENOTSUP, "packed with %s, which vbhctl can't unpack; give it the unpacked file",
 				    formats[i].name);
 		why = formats[i].unpack(in, len, out, 0);
 		if (why) {
@@ -364,5 +367,19 @@ int blob_vmlinux(const char *path, struct blob *b, char *err_text, size_t err_le
 	*b = out;
 	if (!is_elf(b))
 		return fail(&w, -EINVAL, "what it unpacks to is no ELF file");
+	return 0;
+}
+
+size_t module_name_len(const char *file)
+{
+	static const char * const endings[] = { ".ko", ".ko.xz", ".ko.zst", ".ko.gz" };
+	size_t len = strlen(file);
+
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+		size_t n = strlen(endings[i]);
+
+		if (len > n && !strcmp(file + len - n, endings[i]))
+			return len - n;
+	}
 	return 0;
 }

@@ -21,9 +21,15 @@ struct blob {
 void blob_free(struct blob *b);
 /* The whole of a file. */
 int blob_read(const char *path, struct blob *b, char *err, size_t err_len);
-/* Unpacks gzip, xz, zstd and lz4; anything else stays as it is. */
+/* Unpacks gzip, xz, lzma, zstd and lz4; anything else stays as it is. */
 int blob_unpack(const char *path, struct blob *b, char *err, size_t err_len);
 /* A bzImage becomes the vmlinux in it, with its relocation table; an ELF file stays. */
 int blob_vmlinux(const char *path, struct blob *b, char *err, size_t err_len);
+
+/*
+ * Of a module's file (x.ko, x.ko.xz, x.ko.zst, x.ko.gz, what kmod knows) the bytes
+ * before that; 0: it is none. What it is packed in, its first bytes say.
+ */
+size_t module_name_len(const char *file);
 
 #endif

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1
 /*
  * What Linux's loader chooses by processor and command line, as choices: each
- * byte string that arch/x86/kernel/alternative.c could leave behind. Which of
- * them it should have been on this machine is not asked.
+ * byte string that arch/x86/kernel/alternative.c could leave behind, of any kernel
+ * (elf/shape.h). Which of them it should have been on this machine is not asked.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "elf/insn.h"
+#include "elf/shape.h"
 #include "ko.h"
 
 #define OPTIONS_MAX	2048u	/* bytes for one place: half of a page that is fed */
@@ -62,39 +64,25 @@ static int add(struct place *p, const struct option *o)
 	return 0;
 }
 
-/* add_nops() */
-static void fill_nops(uint8_t *to, uint32_t n)
-{
-	static const uint8_t nops[9][8] = {
-		{ 0 }, { 0x90 }, { 0x66, 0x90 }, { 0x0f, 0x1f, 0x00 }, { 0x0f, 0x1f, 0x40, 0x00 },
-		{ 0x0f, 0x1f, 0x44, 0x00, 0x00 }, { 0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00 },
-		{ 0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00 },
-		{ 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00 },
-	};
+/* A distance that is not zero, so that no jump looks as if it led nowhere. */
+#define SOME_DISTANCE	0x55
 
-	while (n) {
-		uint32_t part = n < 8 ? n : 8;
-
-		memcpy(to, nops[part], part);
-		to += part;
-		n -= part;
-	}
-}
-
-/* As it is, and with the NOPs at its end made longer ones (optimize_nops()). */
+/* As it is, and with its NOPs made longer ones, as each kernel does it. */
 static int add_both(struct place *p, const struct option *o)
 {
-	struct option longer = *o;
-	uint32_t n = 0;
 	int err = add(p, o);
 
-	while (n < p->len && o->bytes[p->len - 1 - n] == 0x90 &&
-	       (o->field < 0 || p->len - 1 - n >= (uint32_t)o->field + 4))
-		n++;
-	if (err || n < 2)
-		return err;
-	fill_nops(longer.bytes + p->len - n, n);
-	return add(p, &longer);
+	for (int form = 0; !err && form < NR_NOP_FORMS; form++) {
+		struct option longer = *o;
+
+		if (o->field >= 0)
+			memset(longer.bytes + o->field, SOME_DISTANCE, 4);
+		nops_optimize(form, longer.bytes, p->len);
+		if (o->field >= 0)
+			memset(longer.bytes + o->field, 0, 4);
+		err = add(p, &longer);
+	}
+	return err;
 }
 
 /*
@@ -209,18 +197,6 @@ static int place_of(struct ko *ko, const struct ko_section *s, const struct ko_r
 	return 0;
 }
 
-/* CALL *%reg or JMP *%reg (emit_indirect()) */
-static uint32_t indirect(uint8_t *to, bool call, unsigned int reg)
-{
-	uint32_t n = 0;
-
-	if (reg >= 8)
-		to[n++] = 0x41;
-	to[n++] = 0xff;
-	to[n++] = (uint8_t)((call ? 0xd0 : 0xe0) + (reg & 7));
-	return n;
-}
-
 /* The register of a thunk's name, in the order of GEN_REG(). */
 static int thunk_reg(const char *name)
 {
@@ -244,32 +220,15 @@ static int thunk_reg(const char *name)
 static int add_indirect(struct place *p, const struct option *thunk, uint32_t at, uint32_t len,
 			unsigned int reg)
 {
-	static const uint8_t lfence_insn[] = { 0x0f, 0xae, 0xe8 };
 	struct option its = *thunk;
-	bool jcc = thunk->bytes[at] == 0x0f, call = thunk->bytes[at + len - 5] == 0xe8 && !jcc;
 	int err;
 
-	for (int lfence = 0; lfence < 2; lfence++) {
+	for (int form = 0; form < 2 * NR_INDIRECT_FORMS; form++) {
 		struct option o = *thunk;
-		uint8_t bytes[16];
-		uint32_t n = 0, nops = 0;
 
-		if (jcc) {
-			bytes[n++] = (uint8_t)(0x70 + ((thunk->bytes[at + 1] & 0xf) ^ 1));
-			bytes[n++] = (uint8_t)(len - 2);
-		}
-		if (lfence) {
-			memcpy(bytes + n, lfence_insn, sizeof(lfence_insn));
-			n += 3;
-		}
-		n += indirect(bytes + n, call, reg);
-		if (!call && n < len)
-			bytes[n++] = 0xcc;
-		if (n > len)
+		if (!retpoline_inline(form / 2, thunk->bytes + at, len, form % 2, reg,
+				      o.bytes + at))
 			continue;
-		nops = len - n;
-		fill_nops(bytes + n, nops);
-		memcpy(o.bytes + at, bytes, len);
 		o.field = -1;
 		o.kind = 0;
 		o.to = (struct ko_target){ 0 };
@@ -357,48 +316,49 @@ static int add_return(struct ko *ko, const struct ko_section *s, const struct ko
 	return err < 0 ? err : 0;
 }
 
-/* The len bytes at a place are one of these two. */
-static int either(struct place *p, uint32_t len, const struct option *a, const struct option *b)
+/* The len bytes at a place are one of these. */
+static int one_of(struct place *p, uint32_t len, const uint8_t *const *bytes, size_t n)
 {
-	int err;
+	struct option o = { .field = -1 };
+	int err = 0;
 
 	p->len = len;
-	err = add(p, a);
-	if (!err)
-		err = add(p, b);
-	if (!err)
-		err = finish(p);
-	free(p->options);
-	return err;
+	for (size_t i = 0; !err && i < n; i++) {
+		memcpy(o.bytes, bytes[i], len);
+		err = add(p, &o);
+	}
+	return end_place(p, err);
 }
 
 /* LOCK becomes a DS prefix on a machine with one processor. */
 static int add_lock(struct ko *ko, const struct ko_section *s, const struct ko_reloc *r,
 		    void *data)
 {
-	struct option lock = { .field = -1, .bytes = { 0xf0 } };
-	struct option ds = { .field = -1, .bytes = { 0x3e } };
+	static const uint8_t lock = 0xf0, ds = 0x3e;
+	const uint8_t *const bytes[] = { &lock, &ds };
 	struct place p;
 	int err = place_of(ko, s, r, &p);
 
 	(void)data;
-	if (err || owned(&p) || *image_at(&p) != 0xf0)
+	if (err || owned(&p) || *image_at(&p) != lock)
 		return err;
-	return either(&p, 1, &lock, &ds);
+	return one_of(&p, 1, bytes, 2);
 }
 
 static int add_endbr(struct ko *ko, const struct ko_section *s, const struct ko_reloc *r,
 		     void *data)
 {
-	struct option endbr = { .field = -1, .bytes = { 0xf3, 0x0f, 0x1e, 0xfa } };
-	struct option poison = { .field = -1, .bytes = { 0x66, 0x0f, 0x1f, 0x00 } };
+	static const uint8_t endbr[] = { 0xf3, 0x0f, 0x1e, 0xfa };
+	const uint8_t *bytes[1 + NR_ENDBR_POISONS] = { endbr };
 	struct place p;
 	int err = place_of(ko, s, r, &p);
 
 	(void)data;
 	if (err || owned(&p))
 		return err;
-	return either(&p, 4, &endbr, &poison);
+	for (size_t i = 0; i < NR_ENDBR_POISONS; i++)
+		bytes[1 + i] = endbr_poisons[i];
+	return one_of(&p, sizeof(endbr), bytes, 1 + NR_ENDBR_POISONS);
 }
 
 /* struct paravirt_patch_site: address, element of pv_ops, length; 16 bytes. 0: none is here. */
@@ -420,9 +380,12 @@ static uint32_t paravirt_at(struct ko *ko, const struct place *p, uint8_t *eleme
 	return 0;
 }
 
-/* The indirect call through pv_ops may become a direct one, or none (paravirt_patch()). */
+/*
+ * The indirect call through pv_ops may become a direct one, or none: by
+ * paravirt_patch(), or since 6.8 by alt_replace_call().
+ */
 static int add_paravirt(struct place *p, const struct option *orig, uint32_t len,
-			uint8_t element)
+			const char *table, uint32_t element)
 {
 	struct option call = *orig, none = *orig;
 	int err;
@@ -433,16 +396,31 @@ static int add_paravirt(struct place *p, const struct option *orig, uint32_t len
 	memset(call.bytes + 1, 0, 4);
 	call.field = 1;
 	call.kind = VBH_FIELD_PC32;
-	err = ko_pv_op(p->ko, element, &call.to);
+	err = ko_pv_op(p->ko, table, element, &call.to);
 	if (err)
 		return err;
-	fill_nops(call.bytes + 5, len - 5);
-	fill_nops(none.bytes, len);
+	memset(call.bytes + 5, 0x90, len - 5);
+	memset(none.bytes, 0x90, len);
 	none.field = -1;
 	none.kind = 0;
 	none.to = (struct ko_target){ 0 };
 	err = add_both(p, &call);
 	return err ? err : add_both(p, &none);
+}
+
+/* CALL *table+offset(%rip), which an entry says becomes a direct call. */
+static int add_direct_call(struct place *p, const struct option *orig)
+{
+	const struct ko_section *s = ko_section_at(p->ko, p->part, p->offset);
+	struct ko_reloc r;
+
+	if (p->len < 6 || orig->bytes[0] != 0xff || orig->bytes[1] != 0x15 || !s ||
+	    ko_reloc_in(s, p->offset - s->offset, 6, &r) != 1 ||
+	    r.offset != p->offset - s->offset + 2 || r.addend < -4 || (r.addend + 4) % 8 ||
+	    p->ko->syms[r.sym].st_shndx != SHN_UNDEF)
+		return ko_refuse(p->ko, "the call at 0x%x that is to become a direct one is none of a table's",
+				 p->offset);
+	return add_paravirt(p, orig, 6, ko_sym_name(p->ko, r.sym), (uint32_t)(r.addend + 4) / 8);
 }
 
 /* The place's own code, however it was changed before alternatives are looked at. */
@@ -455,23 +433,24 @@ static int add_original(struct place *p)
 
 	if (!err)
 		err = add_code(p, &o, reg_in(p));
-	return err || !paravirt ? err : add_paravirt(p, &o, paravirt, element);
+	return err || !paravirt ? err : add_paravirt(p, &o, paravirt, "pv_ops", element);
 }
 
 /*
  * JMP in a replacement: leads to the same place from where it is copied to, and
- * becomes a short one if that is near and ahead (recompute_jump()).
+ * becomes a short one if that is near.
  */
-static void move_jump(const struct place *p, struct option *o)
+static void move_jump(const struct place *p, const struct alt_shape *shape, struct option *o,
+		      uint32_t at)
 {
-	int64_t distance = (int64_t)o->to.addend + 4 - p->offset;	/* from its first byte */
+	/* From its first byte. */
+	int64_t distance = (int64_t)o->to.addend + 4 - p->offset - at;
 
+	/* Below it a shape that does not relocate has none that are short. */
 	if (o->to.base != ko_text_base(p->part) ||
-	    distance < 0 || distance - 2 > 127)
+	    (!shape->relocated && distance < 0) ||
+	    !jump_shorten(shape, o->bytes + at, distance))
 		return;
-	o->bytes[0] = 0xeb;
-	o->bytes[1] = (uint8_t)(distance - 2);
-	fill_nops(o->bytes + 2, 3);
 	o->field = -1;
 	o->kind = 0;
 	o->to = (struct ko_target){ 0 };
@@ -492,81 +471,194 @@ static int find_target(const struct place *p, enum ko_part part, uint32_t from,
 	return shift(p, &o->to, (int32_t)from + 1);
 }
 
-static int add_replacement(struct place *p, enum ko_part part, uint32_t from, uint32_t len)
+/* As apply_alternatives() of before 6.3 does it, where only one CALL or JMP is moved. */
+static int move_branch(struct place *p, enum ko_part part, uint32_t from, uint32_t len,
+		       struct option *o)
 {
-	struct option o;
-	bool branch;
-	int err;
+	bool branch = len == 5 && (o->bytes[0] == 0xe8 || o->bytes[0] == 0xe9);
+	int err = 0;
+
+	if (branch && o->field < 0)
+		err = find_target(p, part, from, o);
+	/* Other distances are copied as they are, and lead elsewhere from there. */
+	if (!err && !branch && o->field >= 0 && o->kind == VBH_FIELD_PC32) {
+		if (part != p->part)
+			return ko_refuse(p->ko, "an alternative at 0x%x refers to data", from);
+		err = shift(p, &o->to, (int32_t)p->offset - (int32_t)from);
+	}
+	return err;
+}
+
+/* A distance of n bytes at `at`, within one part, from where it is copied to. */
+static int move_distance(struct place *p, struct option *o, uint32_t at, uint32_t n, int64_t by)
+{
+	int64_t distance = 0;
+
+	memcpy(&distance, o->bytes + at, n);
+	distance = n == 1 ? (int8_t)distance : (int32_t)distance;
+	distance += by;
+	if (distance != (n == 1 ? (int8_t)distance : (int32_t)distance))
+		return ko_refuse(p->ko, "an alternative for 0x%x leads too far away", p->offset);
+	memcpy(o->bytes + at, &distance, n);
+	return 0;
+}
+
+/*
+ * As __apply_relocation() does it. A relocated distance leads where the relocation
+ * says, from wherever it stands; what has none is in the same section as the
+ * replacement, and stays as it is if that is within it.
+ */
+static int move_all(struct place *p, const struct alt_shape *shape, enum ko_part part,
+		    uint32_t from, uint32_t len, struct option *o)
+{
+	struct insn i;
+	int err = 0;
+
+	for (uint32_t at = 0; !err && at < len; at += i.len) {
+		uint32_t field, n = 4;
+		int64_t to = 0;
+
+		if (!insn_decode(o->bytes + at, len - at, &i))
+			return ko_refuse(p->ko, "an alternative at 0x%x has an unknown instruction",
+					 from + at);
+		if (insn_is_branch(&i)) {
+			field = at + i.imm;
+			n = i.imm_len;
+		} else if (i.rip) {
+			field = at + i.rip;
+		} else {
+			continue;
+		}
+		if (o->field == (int)field) {
+			if (o->kind != VBH_FIELD_PC32)
+				return ko_refuse(p->ko, "an alternative at 0x%x has a distance that is none",
+						 from + at);
+			if (insn_is_branch(&i) && i.op[0] == 0xe9)
+				move_jump(p, shape, o, at);
+			continue;
+		}
+		memcpy(&to, o->bytes + field, n);
+		to = at + i.len + (n == 1 ? (int8_t)to : (int32_t)to);
+		if (to >= 0 && to <= len)
+			continue;
+		/* In the other part it is how far away? */
+		if (part != p->part)
+			return ko_refuse(p->ko, "an alternative at 0x%x leads to its own section", from);
+		err = move_distance(p, o, field, n, (int64_t)from - p->offset);
+		if (!err && i.op[0] == 0xe9)
+			jump_shorten(shape, o->bytes + at,
+				     to - at + (int64_t)from - p->offset);
+	}
+	return err;
+}
+
+static int add_replacement(struct place *p, const struct alt_shape *shape, enum ko_part part,
+			   uint32_t from, uint32_t len)
+{
+	struct option o = { .field = -1 };
+	int err = 0;
 
 	if (len > p->len)
 		return ko_refuse(p->ko, "an alternative at 0x%x is longer than its place", from);
-	if (!len) {
-		memset(&o, 0, sizeof(o));
-		o.field = -1;
-	} else {
+	if (len)
 		err = take_code(p, part, from, len, &o);
-		if (err)
-			return err;
-	}
-	branch = len == 5 && (o.bytes[0] == 0xe8 || o.bytes[0] == 0xe9);
-	if (branch && o.field < 0) {
-		err = find_target(p, part, from, &o);
-		if (err)
-			return err;
-	}
-	/* Other distances are copied as they are, and lead elsewhere from there. */
-	if (!branch && o.field >= 0 && o.kind == VBH_FIELD_PC32) {
-		if (part != p->part)
-			return ko_refuse(p->ko, "an alternative at 0x%x refers to data", from);
-		err = shift(p, &o.to, (int32_t)p->offset - (int32_t)from);
-		if (err)
-			return err;
-	}
-	if (branch && o.bytes[0] == 0xe9)
-		move_jump(p, &o);
+	if (!err && shape->relocated)
+		err = move_all(p, shape, part, from, len, &o);
+	else if (!err)
+		err = move_branch(p, part, from, len, &o);
+	if (err)
+		return err;
+	if (!shape->relocated && len == 5 && o.bytes[0] == 0xe9 && o.field == 1)
+		move_jump(p, shape, &o, 0);
 	memset(o.bytes + len, 0x90, p->len - len);
 	return add_both(p, &o);
 }
 
-#define ALT_ENTRY	12	/* struct alt_instr: two distances, feature, two lengths */
+/* The table of alternatives, and the form of its entries. */
+struct alts {
+	const struct ko_section *s;
+	const struct alt_shape *shape;
+};
 
-static int alternative_at(struct ko *ko, const struct ko_section *s, uint32_t i, struct place *p)
+static int alternative_at(struct ko *ko, const struct alts *t, uint32_t i, struct place *p,
+			  struct alt *alt)
 {
 	struct ko_reloc r;
 	int err;
 
 	*p = (struct place){ .ko = ko };
-	if (ko_reloc_in(s, i, 4, &r) != 1)
-		return ko_refuse(ko, "%s+0x%x has no relocation", s->name, i);
-	err = place_of(ko, s, &r, p);
-	p->len = s->data[i + 10];
+	if (ko_reloc_in(t->s, i, 4, &r) != 1)
+		return ko_refuse(ko, "%s+0x%x has no relocation", t->s->name, i);
+	err = place_of(ko, t->s, &r, p);
+	alt_read(t->shape, t->s->data + i, alt);
+	p->len = alt->len;
 	return err;
 }
 
-/* All entries for the place that entry `first` names. */
-static int add_alternative(struct ko *ko, const struct ko_section *s, uint32_t first)
+/* All that the entry at i makes of the place p. */
+static int add_chosen(struct place *p, const struct alts *t, uint32_t i, const struct alt *alt)
 {
-	struct place p, other, repl = { 0 };
+	struct place repl = { 0 };
+	struct option orig;
 	struct ko_reloc r;
-	int err = alternative_at(ko, s, first, &p);
+	int err;
+
+	if (ko_reloc_in(t->s, i + 4, 4, &r) != 1)
+		return ko_refuse(p->ko, "%s+0x%x has no relocation", t->s->name, i + 4);
+	if (alt->direct_call) {
+		err = take_code(p, p->part, p->offset, p->len, &orig);
+		return err ? err : add_direct_call(p, &orig);
+	}
+	err = place_of(p->ko, t->s, &r, &repl);
+	return err ? err : add_replacement(p, t->shape, repl.part, repl.offset,
+					   alt->replacement_len);
+}
+
+/* All entries for the place that entry `first` names. */
+static int add_alternative(struct ko *ko, const struct alts *t, uint32_t first)
+{
+	struct place p, other;
+	struct alt alt;
+	uint32_t i, size = t->shape->size;
+	int err = alternative_at(ko, t, first, &p, &alt);
 
 	if (err || !p.len || owned(&p))
 		return err;
-	err = add_original(&p);
-	for (uint32_t i = first; !err && i + ALT_ENTRY <= s->sh.sh_size; i += ALT_ENTRY) {
-		err = alternative_at(ko, s, i, &other);
-		if (err || other.part != p.part || other.offset != p.offset)
+	for (i = first; !err && i + size <= t->s->sh.sh_size; i += size) {
+		err = alternative_at(ko, t, i, &other, &alt);
+		if (err || other.part != p.part || other.offset != p.offset ||
+		    other.len == p.len)
 			continue;
-		if (other.len != p.len)
-			err = ko_refuse(ko, "%s+0x%x: alternatives of two lengths", s->name, i);
-		else if (ko_reloc_in(s, i + 4, 4, &r) != 1)
-			err = ko_refuse(ko, "%s+0x%x has no relocation", s->name, i + 4);
-		else
-			err = place_of(ko, s, &r, &repl);
-		if (!err)
-			err = add_replacement(&p, repl.part, repl.offset, s->data[i + 11]);
+		if (!t->shape->relocated)
+			err = ko_refuse(ko, "%s+0x%x: alternatives of two lengths", t->s->name, i);
+		if (other.len > p.len)
+			p.len = other.len;
+	}
+	if (!err)
+		err = add_original(&p);
+	for (i = first; !err && i + size <= t->s->sh.sh_size; i += size) {
+		err = alternative_at(ko, t, i, &other, &alt);
+		if (!err && other.part == p.part && other.offset == p.offset)
+			err = add_chosen(&p, t, i, &alt);
 	}
 	return end_place(&p, err);
+}
+
+static int add_alternatives(struct ko *ko)
+{
+	struct alts t = { .s = ko_find(ko, ".altinstructions") };
+	size_t size = t.s ? alt_size(t.s->sh.sh_entsize, t.s->sh.sh_size, t.s->nr_relocs) : 0;
+	int err = 0;
+
+	if (!t.s || !t.s->data)
+		return 0;
+	t.shape = alt_shape(size);
+	if (!t.shape)
+		return ko_refuse(ko, "%s: the form of its entries is not known (%zu bytes)",
+				 t.s->name, size);
+	for (uint32_t i = 0; !err && i + size <= t.s->sh.sh_size; i += (uint32_t)size)
+		err = add_alternative(ko, &t, i);
+	return err;
 }
 
 /* A paravirt call that no alternative replaces. */
@@ -596,11 +688,8 @@ static int each(struct ko *ko, const char *name,
 
 int ko_choices(struct ko *ko)
 {
-	const struct ko_section *s = ko_find(ko, ".altinstructions");
-	int err = 0;
+	int err = add_alternatives(ko);
 
-	for (uint32_t i = 0; s && s->data && !err && i + ALT_ENTRY <= s->sh.sh_size; i += ALT_ENTRY)
-		err = add_alternative(ko, s, i);
 	if (!err)
 		err = each(ko, ".parainstructions", add_paravirt_only);
 	if (!err)

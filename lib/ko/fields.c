@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "elf/shape.h"
 #include "ko.h"
 
 int ko_add(struct ko *ko, enum ko_part part, struct ko_field field)
@@ -170,7 +171,9 @@ static int add_functions(struct ko *ko, bool trampolines)
 		bool is_tramp;
 		int err;
 
-		if (GELF_ST_TYPE(y->st_info) != STT_FUNC || y->st_shndx >= ko->nr_sections)
+		/* What is before a function for others to fill is none. */
+		if (GELF_ST_TYPE(y->st_info) != STT_FUNC || y->st_shndx >= ko->nr_sections ||
+		    !strncmp(ko_sym_name(ko, i), "__pfx_", 6))
 			continue;
 		s = &ko->sections[y->st_shndx];
 		image = &ko->part[s->place == KO_IN_INIT ? KO_INIT : KO_CORE];
@@ -195,6 +198,30 @@ static int add_functions(struct ko *ko, bool trampolines)
 	return 0;
 }
 
+/*
+ * A physical address, as __pa_symbol() makes one: the distance from -2 GiB, an addend
+ * of 2 GiB or more. What it is added to, in the uppermost 2 GiB, makes a number of 32
+ * bits of it, and the four bytes above are the zeroes that the file has. 1: added.
+ */
+static int add_physical(struct ko *ko, enum ko_part part, const struct ko_section *s,
+			const struct ko_reloc *r)
+{
+	struct ko_field field = { .offset = s->offset + r->offset, .len = 4,
+				  .kind = VBH_FIELD_ABS32 };
+	struct ko_reloc low = *r;
+	int err;
+
+	if (r->addend < 1ll << 31 || r->addend >= 1ll << 32)
+		return 0;
+	if (field.offset < ko->part[part].ro && ko->part[part].owner[field.offset])
+		return 1;
+	low.addend -= 1ll << 32;
+	err = ko_target(ko, s, &low, &field.to);
+	if (!err)
+		err = ko_add(ko, part, field);
+	return err < 0 ? err : 1;
+}
+
 static int add_reloc(struct ko *ko, const struct ko_section *s, const struct ko_reloc *r,
 		     void *data)
 {
@@ -207,6 +234,9 @@ static int add_reloc(struct ko *ko, const struct ko_section *s, const struct ko_
 	case R_X86_64_NONE:
 		return 0;
 	case R_X86_64_64:
+		err = add_physical(ko, part, s, r);
+		if (err)
+			return err < 0 ? err : 0;
 		field.kind = VBH_FIELD_ABS64;
 		field.len = 8;
 		break;
@@ -238,19 +268,19 @@ static bool is_image(const struct ko *ko, const struct ko_section *s)
 
 /*
  * Tables that are put in order while the module loads, by addresses that are not
- * known before: they say where functions and frames are, and can't be compared.
+ * known before, and say where functions and frames are, can't be compared. Those
+ * that only the loader reads need not be: one field each, instead of one for every
+ * call in the module.
  */
-static int add_sorted(struct ko *ko)
+static int add_tables(struct ko *ko)
 {
-	static const char * const names[] = {
-		"__mcount_loc", ".orc_unwind", ".orc_unwind_ip",
-	};
 	int err = 0;
 
-	for (size_t i = 0; !err && i < sizeof(names) / sizeof(names[0]); i++) {
-		const struct ko_section *s = ko_find(ko, names[i]);
+	for (size_t i = 1; !err && i < ko->nr_sections; i++) {
+		const struct ko_section *s = &ko->sections[i];
 
-		if (!s || !is_image(ko, s) || !s->sh.sh_size)
+		if ((!section_is_sorted(s->name) && !section_is_of_loader(s->name)) ||
+		    !is_image(ko, s) || !s->sh.sh_size)
 			continue;
 		err = ko_add(ko, s->place == KO_IN_INIT ? KO_INIT : KO_CORE, (struct ko_field){
 			.offset = s->offset, .len = (uint32_t)s->sh.sh_size,
@@ -374,7 +404,7 @@ static int add_exports(struct ko *ko, const char *table)
 int ko_describe(struct ko *ko)
 {
 	const struct ko_section *mcount = ko_find(ko, "__mcount_loc");
-	int err = add_sorted(ko);
+	int err = add_tables(ko);
 
 	if (!err)
 		err = add_extable(ko);

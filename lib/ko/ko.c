@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "elf/shape.h"
 #include "ko.h"
 
 #define PAGE		4096u
@@ -145,15 +146,14 @@ static int read_symbols(struct ko *ko)
 	return ko_refuse(ko, "has no symbol table");
 }
 
-/* As setup_load_info() and layout_and_allocate() change them before the layout. */
+/* As rewrite_section_headers() and layout_and_allocate() change them before the layout. */
 static uint64_t loader_flags(const struct ko_section *s)
 {
 	uint64_t flags = s->sh.sh_flags;
 
-	if (!strcmp(s->name, "__versions") || !strcmp(s->name, ".modinfo") ||
-	    !strcmp(s->name, ".data..percpu"))
+	if (section_is_dropped(s->name))
 		flags &= ~(uint64_t)SHF_ALLOC;
-	if (!strcmp(s->name, ".data..ro_after_init") || !strcmp(s->name, "__jump_table"))
+	if (section_is_ro_after_init(s->name))
 		flags |= RO_AFTER_INIT;
 	return flags;
 }
@@ -302,7 +302,7 @@ int ko_open(struct ko *ko, const char *path, uint8_t *bytes, size_t len, char *e
 	if (percpu)
 		percpu->place = KO_PERCPU;
 	if (!ret) {
-		ko->hashes = calloc(ko->nr_syms + 256, sizeof(*ko->hashes));
+		ko->hashes = calloc(ko->nr_syms + KO_PV_OPS, sizeof(*ko->hashes));
 		ko->hash_of = calloc(ko->nr_syms, sizeof(*ko->hash_of));
 		ret = ko->hashes && ko->hash_of ? 0 : -ENOMEM;
 	}
@@ -339,19 +339,27 @@ static uint16_t symbol_base(struct ko *ko, uint32_t sym)
 	return (uint16_t)(VBH_BASE_SYMBOL + ko->hash_of[sym] - 1);
 }
 
-int ko_pv_op(struct ko *ko, uint8_t element, struct ko_target *to)
+int ko_pv_op(struct ko *ko, const char *table, uint32_t element, struct ko_target *to)
 {
-	char name[16];
+	char name[64];
+	uint64_t hash;
+	size_t i = 0;
 
-	if (ko->nr_hashes >= UINT16_MAX - VBH_BASE_SYMBOL)
-		return ko_refuse(ko, "refers to too many symbols");
-	if (!ko->pv_ops[element]) {
-		snprintf(name, sizeof(name), "pv_ops[%u]", element);
-		ko->hashes[ko->nr_hashes++] = vbh_symbol_hash(name);
-		ko->pv_ops[element] = (uint32_t)ko->nr_hashes;
+	if (strncmp(table, "pv_ops", 6) || element > 1024)
+		return ko_refuse(ko, "calls through element %u of %s, which is no table of functions",
+				 element, table);
+	snprintf(name, sizeof(name), "%.32s[%u]", table, element);
+	hash = vbh_symbol_hash(name);
+	while (i < ko->nr_pv_ops && ko->hashes[ko->pv_ops[i]] != hash)
+		i++;
+	if (i == ko->nr_pv_ops) {
+		if (ko->nr_hashes >= UINT16_MAX - VBH_BASE_SYMBOL || i == KO_PV_OPS)
+			return ko_refuse(ko, "refers to too many symbols");
+		ko->hashes[ko->nr_hashes] = hash;
+		ko->pv_ops[ko->nr_pv_ops++] = (uint32_t)ko->nr_hashes++;
 	}
 	*to = (struct ko_target){
-		.base = (uint16_t)(VBH_BASE_SYMBOL + ko->pv_ops[element] - 1),
+		.base = (uint16_t)(VBH_BASE_SYMBOL + ko->pv_ops[i]),
 		.addend = -4,	/* from the end of the field */
 	};
 	return 0;

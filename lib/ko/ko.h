@@ -68,6 +68,8 @@ struct ko_image {
 	size_t nr, room;
 };
 
+#define KO_PV_OPS	256
+
 struct ko {
 	const char *path;
 	char *err;
@@ -83,7 +85,8 @@ struct ko {
 	uint64_t *hashes;	/* of the names that the description refers to */
 	uint32_t *hash_of;	/* by symbol: 1 + index of its hash */
 	size_t nr_hashes;
-	uint32_t pv_ops[256];	/* by element: 1 + index of the hash of its name */
+	uint32_t pv_ops[KO_PV_OPS];	/* indices of the hashes of "pv_ops[N]" */
+	size_t nr_pv_ops;
 	struct vbh_export *exports;
 	size_t nr_exports;
 	char name[VBH_MODULE_NAME];
@@ -101,8 +104,11 @@ const char *ko_sym_name(const struct ko *ko, uint32_t sym);
 /* What a relocation leads to. */
 int ko_target(struct ko *ko, const struct ko_section *s, const struct ko_reloc *r,
 	      struct ko_target *to);
-/* The function that an element of pv_ops points to. */
-int ko_pv_op(struct ko *ko, uint8_t element, struct ko_target *to);
+/*
+ * The function that an element of pv_ops points to, or of pv_ops_lock, which was a
+ * part of it: "TABLE[N]" among the names that the driver gives.
+ */
+int ko_pv_op(struct ko *ko, const char *table, uint32_t element, struct ko_target *to);
 /* Calls fn for each relocation of a section; stops at the first that is not 0. */
 int ko_each_reloc(struct ko *ko, const struct ko_section *s,
 		  int (*fn)(struct ko *ko, const struct ko_section *s, const struct ko_reloc *r,

@@ -244,8 +244,8 @@ static void check(const struct ko_description *d)
 	size_t left = d->len - names;
 
 	hold(names <= d->len);
-	check_part(&p, &left, d->layout.core_ro);
-	check_part(&p, &left, d->layout.init_ro);
+	for (int i = 0; i < VBH_PARTS_CHECKED; i++)
+		check_part(&p, &left, d->layout.len[i]);
 	hold(!left);
 }
 

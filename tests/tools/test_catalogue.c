@@ -214,8 +214,10 @@ static void what_is_no_module_is_refused_by_name(void **state)
 	not_made(-EINVAL, "/x.ko: is empty");
 	snprintf(path, sizeof(path), "%s/x.ko", dir);
 	unlink(path);
+	put_file("y.ko.xz", "\xfd""7zXZ", 6);
+	not_made(-EINVAL, "/y.ko.xz: its xz data is damaged");
 	put_file("y.ko.xz", "xz", 2);
-	not_made(-EOPNOTSUPP, "/y.ko.xz: compressed modules can't be listed");
+	not_made(-EINVAL, "/y.ko.xz: is no ELF file");
 	snprintf(path, sizeof(path), "%s/y.ko.xz", dir);
 	unlink(path);
 	assert_int_equal(make(), 0);
@@ -228,6 +230,97 @@ static void what_is_no_module_is_refused_by_name(void **state)
 	snprintf(path, sizeof(path), "rm %s/*.ko", dir);
 	assert_int_equal(system(path), 0);
 	not_made(-ENOENT, "there are no modules");
+}
+
+static char said[2][512];
+static unsigned int left_out;
+
+static void leave_out(void *data, const char *why)
+{
+	(void)data;
+	snprintf(said[left_out++ % 2], sizeof(said[0]), "%s", why);
+}
+
+static int make_most(void)
+{
+	left_out = 0;
+	return vbh_catalogue_make_most(file, dir, RELEASE, NULL, leave_out, NULL, err,
+				       sizeof(err));
+}
+
+static void one_that_is_damaged_is_left_out_and_named(void **state)
+{
+	struct vbh_catalogue *c;
+
+	(void)state;
+	put_file("x.ko", "text", 4);
+	put_file("y.ko.zst", "\x28\xb5\x2f\xfd", 4);
+	assert_int_equal(make_most(), 0);
+	assert_int_equal(left_out, 2);
+	assert_non_null(strstr(said[0], "/x.ko: is no ELF file"));
+	assert_non_null(strstr(said[1], "/y.ko.zst: its zstd data is damaged"));
+	c = open_it();
+	assert_int_equal(vbh_catalogue_modules(c), 2);
+	/* It is that of these files, until one of them changes; and not all are in it. */
+	assert_int_equal(vbh_catalogue_fresh(c, dir, RELEASE, err, sizeof(err)), 1);
+	assert_non_null(strstr(err, "2 of 4 modules in "));
+	put_file("y.ko.zst", "\x28", 1);
+	assert_int_equal(vbh_catalogue_fresh(c, dir, RELEASE, err, sizeof(err)), 0);
+	assert_string_equal(err, "");
+	vbh_catalogue_close(c);
+}
+
+static void without_any_that_is_whole_there_is_none(void **state)
+{
+	char command[128];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm %s/*.ko", dir);
+	assert_int_equal(system(command), 0);
+	put_file("x.ko", "text", 4);
+	assert_int_equal(make_most(), -EINVAL);
+	assert_non_null(strstr(err, "/x.ko: is no ELF file"));
+}
+
+static void shell(const char *fmt, const char *with)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), fmt, dir, with);
+	assert_int_equal(system(command), 0);
+}
+
+/* Whatever a module is packed in, the loader gets the same. */
+static void a_packed_module_has_the_digest_of_the_unpacked_one(void **state)
+{
+	static const char * const packed[][2] = {
+		{ "xz -f --check=crc32 b.ko", "xz" }, { "gzip -nf b.ko", "gz" },
+		{ "zstd -qf --rm b.ko", "zst" },
+		/* What it is called is not what it is packed in. */
+		{ "gzip -nf b.ko && mv b.ko.gz b.ko.xz", "other" },
+	};
+	uint8_t digest[VBH_HASH_LEN];
+	struct vbh_catalogue_info m;
+	struct vbh_catalogue *c;
+
+	(void)state;
+	assert_int_equal(make(), 0);
+	c = open_it();
+	vbh_catalogue_module(c, 0, &m);
+	assert_string_equal(m.name, "dummy");
+	memcpy(digest, m.digest, sizeof(digest));
+	vbh_catalogue_close(c);
+	for (size_t i = 0; i < sizeof(packed) / sizeof(packed[0]); i++) {
+		shell("cd %s && %s", packed[i][0]);
+		assert_int_equal(make(), 0);
+		c = open_it();
+		assert_int_equal(vbh_catalogue_modules(c), 2);
+		vbh_catalogue_module(c, 0, &m);
+		assert_memory_equal(m.digest, digest, sizeof(digest));
+		vbh_catalogue_close(c);
+		shell("cd %s && rm b.ko.*", "");
+		take_module("drivers/net/dummy.ko", "b.ko");
+	}
 }
 
 static void damaged(const uint8_t *bytes, size_t len)
@@ -478,7 +571,7 @@ static void a_relocation_beyond_its_place_is_refused(void **state)
 
 static void numbers_that_are_too_large_are_refused(void **state)
 {
-	static const int64_t far[] = { INT64_MAX, INT64_MIN, 1ll << 31, -(1ll << 32) };
+	static const int64_t far[] = { INT64_MAX, INT64_MIN, 1ll << 32, -(1ll << 32) };
 	struct changed c;
 
 	(void)state;
@@ -502,6 +595,34 @@ static void numbers_that_are_too_large_are_refused(void **state)
 	change(&c, BIG);
 	section_of(&c, ".bss")->sh_size = 1ull << 29;
 	refused(&c, "is too large");
+}
+
+/* __pa_symbol() adds 2 GiB: of the sum four bytes are looked at, and four are zero. */
+static void a_physical_address_is_described(void **state)
+{
+	const struct ko_image *image;
+	struct ko_field *f = NULL;
+	struct changed c;
+	Elf64_Rela *r;
+	struct ko ko;
+
+	(void)state;
+	change(&c, BIG);
+	r = entry_of(&c, section_of(&c, ".rela.rodata"), 0);
+	assert_int_equal(ELF64_R_TYPE(r->r_info), R_X86_64_64);
+	r->r_addend = (1ll << 31) + 5;
+	assert_int_equal(ko_open(&ko, "module", c.bytes, c.len, err, sizeof(err)), 0);
+	assert_int_equal(ko_describe(&ko), 0);
+	image = &ko.part[KO_CORE];
+	for (size_t i = 0; i < image->nr; i++)
+		if (image->fields[i].offset == ko_find(&ko, ".rodata")->offset + r->r_offset)
+			f = &image->fields[i];
+	assert_non_null(f);
+	assert_int_equal(f->kind, VBH_FIELD_ABS32);
+	assert_int_equal(f->len, 4);
+	assert_true(f->to.addend < INT32_MIN + (1 << 24));
+	ko_close(&ko);
+	free(c.bytes);
 }
 
 /* Whatever a file says, on a terminal it is text. */
@@ -559,6 +680,9 @@ int main(void)
 		TEST(it_is_fresh_until_a_file_changes),
 		TEST(the_same_modules_give_the_same_digests),
 		TEST(what_is_no_module_is_refused_by_name),
+		TEST(one_that_is_damaged_is_left_out_and_named),
+		TEST(without_any_that_is_whole_there_is_none),
+		TEST(a_packed_module_has_the_digest_of_the_unpacked_one),
 		TEST(others_than_root_can_read_it),
 		TEST(a_damaged_file_is_refused),
 		TEST(debian_modules_can_be_described),
@@ -568,6 +692,7 @@ int main(void)
 		TEST(a_call_of_a_thunk_without_its_first_byte_is_refused),
 		TEST(a_relocation_beyond_its_place_is_refused),
 		TEST(numbers_that_are_too_large_are_refused),
+		TEST(a_physical_address_is_described),
 		TEST(names_in_words_are_printable),
 		TEST(damaged_modules_do_no_harm),
 	};

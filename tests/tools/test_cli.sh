@@ -157,6 +157,16 @@ catalogue() {
 	claim "a catalogue is made" 0 "cat: 2 modules of kernel 6.1-test*" ""
 	run -j catalogue build --modules "$dir" --release 6.1-test --file cat
 	json "the same as JSON" 0 '.[0].modules == 2 and .[0].release == "6.1-test"'
+	mkdir broken
+	cp "$dir/lz4_compress.ko" broken/a.ko
+	echo no module >broken/b.ko
+	run catalogue build --modules broken --release 6.1-test --file cat2
+	claim "a file that is no module is left out and named" 0 \
+		"cat2: 1 module of kernel 6.1-test, 1 left out*" \
+		"vbhctl: catalogue: left out: broken/b.ko: is no ELF file*"
+	run -j catalogue build --modules broken --release 6.1-test --file cat2
+	json "and counted" 0 '.[0].modules == 1 and .[0].left_out == 1'
+	rm -r broken
 	run catalogue show --file cat
 	claim "it is shown" 0 "MODULE*lz4_compress*lz4hc_compress*" ""
 	run catalogue show --file cat lz4hc-compress

@@ -744,38 +744,6 @@ static void only_the_kernels_own_calls_are_early(void **state)
 	symbols_reload();
 }
 
-/* optimize_nops() goes by instructions. */
-static void a_byte_of_a_distance_is_no_nop(void **state)
-{
-	static const struct {
-		char from[9], to[9];
-	} codes[] = {
-		{ "\xe8\x90\x90\x00\x00\x90\x90\x90", "\xe8\x90\x90\x00\x00\x0f\x1f\x00" },
-		{ "\xf3\x90\x90\x90\xb8\x90\x90\x90", "\xf3\x90\x66\x90\xb8\x90\x90\x90" },
-		{ "\x66\x90\x90\x0f\x01\xca\x90\x90", "\x66\x90\x90\x0f\x01\xca\x66\x90" },
-		{ "\x90\x90\x90\xeb\x90\x90\x90\xcc", "\x0f\x1f\x00\xeb\x90\x66\x90\xcc" },
-	};
-	uint8_t p[8];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-		memcpy(p, codes[i].from, 8);
-		smc_optimize_nops(p, 8);
-		assert_memory_equal(p, codes[i].to, 8);
-	}
-}
-
-static void nops_are_the_kernels(void **state)
-{
-	uint8_t p[32];
-
-	(void)state;
-	memset(p, 0xaa, sizeof(p));
-	smc_nops(p, 13);
-	assert_memory_equal(p, "\x0f\x1f\x84\0\0\0\0\0" NOP5, 13);
-	assert_int_equal(p[13], 0xaa);
-}
-
 static void there_is_nothing_at_address_0(void **state)
 {
 	uint8_t bytes[8];
@@ -832,8 +800,6 @@ int main(void)
 		E(only_the_kernels_own_calls_are_early),
 		E(there_is_nothing_at_address_0),
 		E(symbols_are_printable_whatever_the_kernel_says),
-		cmocka_unit_test(nops_are_the_kernels),
-		cmocka_unit_test(a_byte_of_a_distance_is_no_nop),
 	};
 	int failed = cmocka_run_group_tests_name("smc", tests, NULL, NULL);
 

@@ -38,6 +38,8 @@ extern struct description described;
 
 /* The module in memory, and `described` with its digest. */
 void module_make(void);
+/* Where its constants are; not of necessity behind the text. */
+extern u64 new_rodata;
 /* Tell the catalogue and what the kernel exports. */
 void module_list(void);
 /* The bytes of the module where they stand now. */

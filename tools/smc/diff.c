@@ -385,6 +385,11 @@ static int run(struct smc_text *t, const struct smc_options *opt)
 		code = print_all(t, &r, opt->disasm);
 	for (size_t i = 0; i < t->nr_missing; i++)
 		complain(0, "module %s: not compared (--modules DIR)", t->missing[i]);
+	if (t->cpu.unknown)
+		complain(0, "processor features are not known, for %s: at an alternative any of its forms was taken for right",
+			 t->cpu.unknown);
+	if (t->cpu.call_depth)
+		complain(0, "call depth tracking (retbleed=stuff) rewrites calls and what is before functions: that differs, and is not followed");
 	complain(0, "%zu MiB of text of %zu objects compared; the kernel itself supplied what was read (/proc/kcore)",
 		 (size_t)(r.bytes >> 20), t->nr_objects);
 	free(r.d);

@@ -63,6 +63,7 @@ static int open_elf(struct smc_object *o, unsigned int type, struct smc_error *e
 		*s = (struct smc_section){
 			.name = elf_strptr(o->elf, strings, sh->sh_name),
 			.addr = sh->sh_addr, .size = sh->sh_size, .flags = sh->sh_flags,
+			.entsize = sh->sh_entsize,
 			.index = (uint32_t)elf_ndxscn(scn),
 		};
 		if (!s->name)
@@ -173,27 +174,33 @@ static bool relocate_at(const struct smc_object *o, int32_t place, size_t size, 
 
 /*
  * As handle_relocations() of arch/x86/boot/compressed/misc.c: from the end of
- * the file backwards three lists, each ended by a zero, of 32-bit places, of
- * such whose value is subtracted from, and of 64-bit ones.
+ * the file backwards lists, each ended by a zero, of 32-bit places, until 6.14 of
+ * such whose value is subtracted from, and of 64-bit ones. How many lists there
+ * are, their zeroes say: no place is zero.
  */
 static int relocate_kernel(struct smc_object *o, uint64_t delta, struct smc_error *e)
 {
 	static const struct { size_t size; int sign; } lists[] = { { 4, 1 }, { 4, -1 }, { 8, 1 } };
-	size_t begin = elf_end_of(o), at = o->file.len, list;
+	size_t begin = elf_end_of(o), at = o->file.len, zeroes = 0, from;
 	int32_t place;
 
 	if (!delta)
 		return 0;
-	if (begin > at || at - begin < 12 || (at - begin) % 4)
+	if (begin > at || at - begin < 8 || (at - begin) % 4)
 		return smc_fail(e, -EINVAL, "%s: has no relocations, and the kernel runs %#" PRIx64 " bytes from where it was linked (KASLR): give the bzImage (vmlinuz) of the package linux-image",
 				o->path, delta);
-	for (list = 0; list < 3; list++) {
+	for (from = at; from >= begin + 4 && zeroes < 3; zeroes += !place) {
+		from -= 4;
+		memcpy(&place, o->file.data + from, sizeof(place));
+	}
+	if (zeroes < 2)
+		return smc_fail(e, -EINVAL, "%s: its relocation table has no end", o->path);
+	for (size_t list = 0; list < 3; list++) {
 		uint64_t add = lists[list].sign * delta;
 
+		if (zeroes == 2 && lists[list].sign < 0)
+			continue;
 		for (;;) {
-			if (at < begin + 4)
-				return smc_fail(e, -EINVAL, "%s: its relocation table has no end",
-						o->path);
 			at -= 4;
 			memcpy(&place, o->file.data + at, sizeof(place));
 			if (!place)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "elf/shape.h"
 #include "smc.h"
 #include "symbols.h"
 
@@ -18,6 +19,19 @@ static const uint8_t nop5[] = { 0x0f, 0x1f, 0x44, 0x00, 0x00 };
 /* arch/x86/kernel/static_call.c: a call of __static_call_return0, and a return. */
 static const uint8_t xor5[] = { 0x2e, 0x2e, 0x2e, 0x31, 0xc0 };
 static const uint8_t ret5[] = { 0xc3, 0xcc, 0xcc, 0xcc, 0xcc };
+
+/* Calls of these functions are the function's own instruction, where a kernel knows it. */
+static const struct inlined {
+	const char *function;
+	uint8_t bytes[5];
+	const char *words;
+} inlined[] = {
+	{ "__WARN_trap", { 0x67, 0x48, 0x0f, 0xb9, 0x3a }, "traps" },
+	{ "__raw_callee_save___native_queued_spin_unlock", { 0x3e, 0x3e, 0xc6, 0x07, 0x00 },
+	  "unlocks" },
+};
+
+#define NR_INLINED	(sizeof(inlined) / sizeof(inlined[0]))
 
 /* Text that stays: __init text is given back, and its sites are gone with it. */
 static bool stays(const struct smc_object *o, uint64_t addr, size_t len)
@@ -125,6 +139,26 @@ static int collect_mcount(struct smc_text *t, size_t object)
 	return err;
 }
 
+static int collect_alternatives(struct smc_text *t, size_t object)
+{
+	const struct smc_object *o = &t->objects[object];
+	uint64_t from, to;
+	const struct alt_shape *shape = smc_alt_table(o, &from, &to);
+	int err = 0;
+
+	for (; shape && !err && to - from >= shape->size; from += shape->size) {
+		struct smc_site s = { .kind = SMC_ALTERNATIVE, .addr = relative(o, from) };
+		struct alt a;
+
+		alt_read(shape, smc_expected(o, from, shape->size), &a);
+		s.feature = a.feature;
+		s.flags = a.inverted ? SMC_SITE_WITHOUT : 0;
+		s.len = a.len;
+		err = add(t, object, &s);
+	}
+	return err;
+}
+
 static int collect_boot(struct smc_text *t, size_t object)
 {
 	static const struct {
@@ -132,7 +166,6 @@ static int collect_boot(struct smc_text *t, size_t object)
 		size_t size;
 		enum smc_kind kind;
 	} tables[] = {
-		{ ".altinstructions", 12, SMC_ALTERNATIVE },
 		{ ".parainstructions", 16, SMC_PARAVIRT },
 		{ ".retpoline_sites", 4, SMC_RETPOLINE },
 		{ ".return_sites", 4, SMC_RETURN },
@@ -154,10 +187,6 @@ static int collect_boot(struct smc_text *t, size_t object)
 				s.len = e[9];
 			} else {
 				s.addr = relative(o, from);
-			}
-			if (s.kind == SMC_ALTERNATIVE) {
-				memcpy(&s.feature, e + 8, 2);
-				s.len = e[10];
 			}
 			if (s.kind == SMC_SMP_LOCK)
 				s.len = 1;
@@ -225,6 +254,8 @@ int smc_sites_collect(struct smc_text *t, size_t object, struct smc_error *e)
 	if (!err)
 		err = collect_mcount(t, object);
 	if (!err && t->all)
+		err = collect_alternatives(t, object);
+	if (!err && t->all)
 		err = collect_boot(t, object);
 	if (!err && (!o->module || smc_section(o, ".static_call.text"))) {
 		symbols_each(collect_symbol, &c);
@@ -271,6 +302,10 @@ static bool due_return(struct smc_text *t, const struct smc_site *s, uint8_t *by
 		    smc_rel32(s->addr, symbol_addr(thunk ? "__x86_return_thunk" :
 						   "__static_call_return", ""), 6, bytes + 2))
 			return false;
+		/* Or straight to the one that was chosen. */
+		if (thunk && smc_peek(t->system, s->addr, now, 6) &&
+		    smc_rel32_target(s->addr, now, 6) == t->cpu.return_thunk)
+			memcpy(bytes + 2, now + 2, 4);
 	} else {
 		memcpy(early, ret5, 5);
 		memcpy(bytes, ret5, 5);
@@ -284,6 +319,22 @@ static bool due_return(struct smc_text *t, const struct smc_site *s, uint8_t *by
 	    !memcmp(now, early, s->len))
 		memcpy(bytes, early, s->len);
 	return true;
+}
+
+/* Does the instruction stand there that a call of this function may become? */
+static bool is_inlined(struct smc_text *t, const struct smc_site *s, uint64_t func,
+		       uint8_t *bytes)
+{
+	uint8_t now[5];
+
+	for (size_t i = 0; i < NR_INLINED; i++) {
+		if (func != symbol_addr(inlined[i].function, "") ||
+		    !smc_peek(t->system, s->addr, now, 5) || memcmp(now, inlined[i].bytes, 5))
+			continue;
+		memcpy(bytes, now, 5);
+		return true;
+	}
+	return false;
 }
 
 /* __static_call_transform() */
@@ -302,6 +353,8 @@ static bool due_call(struct smc_text *t, const struct smc_site *s, uint8_t *byte
 			memcpy(bytes, nop5, 5);
 		} else if (func == symbol_addr("__static_call_return0", "")) {
 			memcpy(bytes, xor5, 5);
+		} else if (is_inlined(t, s, func, bytes)) {
+			return true;
 		} else {
 			bytes[0] = 0xe8;
 			return !smc_rel32(s->addr, func, 5, bytes + 1);
@@ -391,6 +444,12 @@ static bool state_call(struct smc_text *t, const struct smc_site *s, const uint8
 		snprintf(words, len, "return");
 		return true;
 	}
+	for (size_t i = 0; !tail && i < NR_INLINED; i++) {
+		if (memcmp(bytes, inlined[i].bytes, 5) != 0)
+			continue;
+		snprintf(words, len, "%s", inlined[i].words);
+		return true;
+	}
 	if (bytes[0] != (jcc ? 0x0f : tail ? 0xe9 : 0xe8))
 		return false;
 	to = smc_rel32_target(s->addr, bytes, s->len);
@@ -416,7 +475,10 @@ static bool state_ftrace(struct smc_text *t, const struct smc_site *s, const uin
 		snprintf(words, len, "nop");
 		return true;
 	}
-	if (bytes[0] != 0xe8 || !function_at(to, &f))
+	if ((bytes[0] != 0xe8 && bytes[0] != 0xe9) || !function_at(to, &f))
+		return false;
+	/* BPF's trampolines may be jumped to (DYNAMIC_FTRACE_WITH_JMP). */
+	if (bytes[0] == 0xe9 && (s->flags & SMC_SITE_CALLER || strcmp(f.module, "bpf") != 0))
 		return false;
 	if (s->flags & SMC_SITE_CALLER) {
 		snprintf(words, len, "call %s", f.name);
@@ -457,8 +519,8 @@ void smc_site_key(struct smc_text *t, const struct smc_site *s, char *buf, size_
 	buf[0] = '\0';
 	(void)t;
 	if (s->kind == SMC_ALTERNATIVE)
-		snprintf(buf, len, "%sfeature %d*32+%d", s->feature & 0x8000 ? "not " : "",
-			 (s->feature & 0x7fff) / 32, s->feature % 32);
+		snprintf(buf, len, "%sfeature %d*32+%d", s->flags & SMC_SITE_WITHOUT ? "not " : "",
+			 s->feature / 32, s->feature % 32);
 	if (!s->key || !symbol_info_at(s->key, &i))
 		return;
 	name = i.name;

@@ -96,6 +96,7 @@ struct smc_section {
 	uint64_t size;
 	uint8_t *data;		/* what is expected there; NULL: zeroes */
 	uint64_t flags;		/* SHF_* */
+	uint64_t entsize;
 	uint32_t index;
 	bool loaded;		/* the kernel says where it is */
 };
@@ -142,6 +143,8 @@ int smc_files_find(const char *dir, struct smc_files *f, struct smc_error *e);
 const char *smc_files_next(const struct smc_files *f, const char *module, size_t *at);
 void smc_files_free(struct smc_files *f);
 
+struct alt_shape;
+
 /* What the processor and the boot chose, as patching at boot depends on it. */
 #define SMC_CAPS	32
 
@@ -151,9 +154,13 @@ struct smc_cpu {
 	uint64_t return_thunk;
 	uint64_t its_return_thunk;
 	uint64_t thunks;	/* __x86_indirect_thunk_array */
+	const char *unknown;	/* why features are not: what stands is then taken, if it may */
+	bool call_depth;	/* call depth tracking rewrites calls: that is not followed */
 	bool uniprocessor;	/* LOCK prefixes were taken out */
 };
 
+/* .altinstructions, and the form of its entries; NULL: there is none, or it is not known. */
+const struct alt_shape *smc_alt_table(const struct smc_object *o, uint64_t *from, uint64_t *to);
 int smc_cpu_read(struct smc_system *s, const struct smc_object *kernel, struct smc_cpu *cpu,
 		 struct smc_error *e);
 /* cpu_wants_rethunk() and cpu_wants_rethunk_at(). */
@@ -179,6 +186,7 @@ struct smc_site {
 #define SMC_SITE_CALLER	(1u << 3)	/* ftrace's own call, in its caller */
 /* A static call that may have become NULL before the boot chose its return thunk. */
 #define SMC_SITE_EARLY	(1u << 4)
+#define SMC_SITE_WITHOUT (1u << 5)	/* an alternative for who lacks the feature */
 
 struct smc_kprobe {
 	uint64_t addr;
@@ -247,10 +255,6 @@ bool smc_instructions(uint64_t func, const uint8_t *bytes, size_t n, size_t *fro
 
 int smc_rel32(uint64_t addr, uint64_t target, size_t len, uint8_t *rel);
 uint64_t smc_rel32_target(uint64_t addr, const uint8_t *bytes, size_t len);
-/* The NOPs that the kernel fills with: n up to any length. */
-void smc_nops(uint8_t *p, size_t n);
-/* Of n bytes of code, runs of single NOPs become longer ones: optimize_nops(). */
-void smc_optimize_nops(uint8_t *p, size_t n);
 
 int smc_cmd_diff(int argc, char **argv);
 int smc_cmd_sites(int argc, char **argv);

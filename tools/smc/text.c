@@ -51,24 +51,17 @@ static struct smc_files *walked;
 /* The module's name by its file's, or NULL: it is no module's file. */
 static char *module_name(const char *path)
 {
-	static const char * const endings[] = { ".ko", ".ko.xz", ".ko.zst", ".ko.gz" };
 	const char *base = strrchr(path, '/');
-	size_t len, n;
 	char *name;
+	size_t len;
 
 	base = base ? base + 1 : path;
-	len = strlen(base);
-	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
-		n = strlen(endings[i]);
-		if (len <= n || strcmp(base + len - n, endings[i]) != 0)
-			continue;
-		name = strndup(base, len - n);
-		for (char *p = name; p && *p; p++)
-			if (*p == '-')
-				*p = '_';
-		return name;
-	}
-	return NULL;
+	len = module_name_len(base);
+	name = len ? strndup(base, len) : NULL;
+	for (char *p = name; p && *p; p++)
+		if (*p == '-')
+			*p = '_';
+	return name;
 }
 
 static int visit(const char *path, const struct stat *st, int type, struct FTW *ftw)
