@@ -43,8 +43,10 @@ if grep -q vbh.same /proc/cmdline; then
 	exit $((failures > 0))
 fi
 claim "kvm.ko loads" insmod /rig/kvm.ko vbh=1
-# Bochs 2.7 logs dirty pages by addresses that are not those of pages.
-claim "and this processor's half of it" sh -c "insmod /rig/kvm-intel.ko pml=0 || insmod /rig/kvm-amd.ko"
+# Bochs 2.7 logs dirty pages by addresses that are not those of pages; 3.0 has no entry
+# with what KVM asks for a virtual APIC.
+claim "and this processor's half of it" \
+	sh -c "insmod /rig/kvm-intel.ko pml=0 enable_apicv=0 || insmod /rig/kvm-amd.ko"
 if [ -e /rig/guest.img ]; then
 	tap guest
 else
