@@ -8,7 +8,7 @@
 #   make check-long   and those that take hours
 #   make bench        what VBH costs
 #   make              vbh.ko, libvbh, vbhctl
-#   make kvm          KVM that offers VBH to its guests (docs/kvm.md)
+#   make kvm          KVM that offers VBH to its guests   [KVER=6.12] (docs/kvm.md)
 #   make install      all of it, policy, man pages   [DESTDIR=, PREFIX=/usr]
 #   make fuzz         the fuzzers, for SECONDS each (200)
 #   make lint         checkpatch, sparse, cppcheck, clang-tidy

@@ -6,19 +6,22 @@
  *
  * The body decodes what happened, asks, and carries out the verdict. It never
  * decides, and the core never touches the processor.
+ *
+ * Within the core every folder includes this, for the one struct that all state
+ * hangs off: of the folders above the guest it takes in their state.h alone.
  */
 #ifndef CORE_CORE_H
 #define CORE_CORE_H
 
 #include <vbh/abi.h>
-#include "decode.h"
-#include "event.h"
+#include "guest/event.h"
+#include "guest/known.h"
+#include "guest/pin.h"
+#include "guest/region.h"
 #include "host.h"
-#include "module.h"
-#include "patch.h"
-#include "pin.h"
-#include "region.h"
-#include "sha256.h"
+#include "insn/decode.h"
+#include "listed/state.h"
+#include "text/state.h"
 
 /* What the body is to do with the instruction that exited. */
 enum vbh_verdict {
@@ -68,6 +71,7 @@ struct vbh_guest {
 	struct event_log log;
 	u8 rules[VBH_NR_VIOLATIONS];
 	struct vbh_facts facts;
+	struct known_state known;
 	struct patch_state patch;
 	struct listed_state module;
 	bool has_key;
@@ -81,6 +85,9 @@ struct vbh_guest {
  * body adds with guest_protect_own().
  */
 void guest_init(struct vbh_guest *guest);
+
+/* Can the second stage of this processor express these rights? See guest->features. */
+bool guest_rights_ok(const struct vbh_guest *guest, u32 rights);
 void vcpu_init(struct vbh_vcpu *vcpu, struct vbh_guest *guest, u32 id);
 
 /* The body's own protected ranges (hypervisor, APIC); before guests run or at any time. */

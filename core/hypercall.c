@@ -3,7 +3,9 @@
  * Hypercalls: the table of numbers, the small ones, and the record of what was
  * refused. A handler runs with the guest locked.
  */
-#include "internal.h"
+#include "guest/guest.h"
+#include "listed/module.h"
+#include "text/patch.h"
 
 #define OFFSET_MAX	(1u << 16)	/* a field of task_struct lies below this */
 
@@ -136,6 +138,29 @@ static s64 hc_rule(struct vbh_vcpu *vcpu, const u64 args[4])
 	if (guest->state != VBH_STATE_OPEN && args[1] < guest->rules[args[0]])
 		return -EPERM;
 	guest->rules[args[0]] = args[1];
+	return 0;
+}
+
+/* What hangs on the regions with this tag goes with them. */
+static s64 hc_region_del(struct vbh_vcpu *vcpu, const u64 args[4])
+{
+	struct vbh_guest *guest = vcpu->guest;
+	struct region r = { 0 };
+	bool any = false;
+
+	if (guest->state != VBH_STATE_OPEN)
+		return -EPERM;
+	if (!args[0] || args[0] > ~0u)
+		return -EINVAL;
+	patch_drop(vcpu, args[0], args[1]);
+	vec_remove_tag(&guest->known.symbols, args[0]);
+	while (region_take_tag(&guest->regions, r.start, args[0], &r)) {
+		host_stage2_update(guest, r.start, r.end - r.start);
+		any = true;
+	}
+	if (!any)
+		return -ENOENT;
+	host_flush(guest);
 	return 0;
 }
 

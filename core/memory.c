@@ -6,7 +6,8 @@
  * said, is denied. Nothing is ever carried out on the hypervisor's own pages.
  * Whether a store is honest patching is patch.c's to say.
  */
-#include "internal.h"
+#include "guest/guest.h"
+#include "text/patch.h"
 
 #define CR3_ADDR	0x000ffffffffff000ull
 #define REP_MAX		64	/* iterations of a REP in one exit */
@@ -477,7 +478,9 @@ static void let_go(struct vbh_guest *guest, u64 gpa, u32 want)
 
 	if (want & (VBH_X | VBH_XU)) {
 		if (!(guest->features & VBH_FEAT_EXEC_SPLIT))
-			give |= VBH_X | VBH_XU;
+			give |= VBH_X;
+		if ((give & VBH_X) && !(guest->features & VBH_FEAT_EXEC_KERNEL))
+			give |= VBH_XU;
 		if (!(guest->features & VBH_FEAT_EXEC_ONLY))
 			give |= VBH_R;
 	}

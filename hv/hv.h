@@ -246,7 +246,7 @@ enum hv_act dt_access(struct hv_cpu *cpu, struct vm_exit *exit);
 enum hv_act hv_verdict(enum vbh_verdict v, enum hv_act allow);
 /* The next entry delivers it, in the place of any other. */
 void hv_inject(struct hv_cpu *cpu, const struct hv_event *ev);
-/* Decode the instruction at RIP; false if it is none that core/decode.h knows. */
+/* Decode the instruction at RIP; false if it is none that core/insn/decode.h knows. */
 bool hv_decode(struct hv_cpu *cpu, struct insn *insn);
 
 /* stage2.c */

@@ -128,7 +128,8 @@ static int init_late(void)
 	hv.known_below = is_known_below();
 	hv.guest.body = VBH_BODY_BARE_METAL;
 	hv.guest.features = VBH_FEAT_HOTPLUG | VBH_FEAT_STOP | VBH_FEAT_DONATE |
-			    (hv.caps.exec_split ? VBH_FEAT_EXEC_SPLIT : 0) |
+			    (hv.caps.exec_split ? VBH_FEAT_EXEC_SPLIT |
+						  VBH_FEAT_EXEC_KERNEL : 0) |
 			    (hv.caps.s2_exec_only ? VBH_FEAT_EXEC_ONLY : 0);
 	hv.guest.cpus = hv.params.cpus;
 	hv.guest.max_regions = REGION_MAX;

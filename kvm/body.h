@@ -14,10 +14,15 @@
 /* The kernel has names of its own for these, in headers that KVM includes. */
 #define insn vbh_insn
 #define sha256_init vbh_sha256_init
+#define sha256_update vbh_sha256_update
+#define sha256_final vbh_sha256_final
 #include "core/core.h"
 #undef insn
 #undef sha256_init
+#undef sha256_update
+#undef sha256_final
 
+#include "compat.h"
 #include "../vbh.h"
 
 /* Two CPUID ranges below are KVM's own, when it also speaks Hyper-V's or Xen's. */

@@ -8,16 +8,13 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include "body.h"
-#include "../cpuid.h"
-#include "../x86.h"
-#include "../xen.h"
 
 static bool __read_mostly vbh;
 module_param(vbh, bool, 0444);
 MODULE_PARM_DESC(vbh, "offer VBH to every VM, also if its user space does not ask for it");
 
 DEFINE_STATIC_KEY_FALSE(kvm_vbh_key);
-EXPORT_SYMBOL_GPL(kvm_vbh_key);
+EXPORT_SYMBOL_VBH(kvm_vbh_key);
 
 static atomic_t next_vm = ATOMIC_INIT(0);
 
@@ -37,7 +34,7 @@ static int offer(struct kvm *kvm)
 	INIT_LIST_HEAD(&v->pages);
 	v->guest.body = VBH_BODY_KVM;
 	if (v->able) {
-		v->guest.features = VBH_FEAT_HOTPLUG | VBH_FEAT_STOP;
+		v->guest.features = VBH_FEAT_HOTPLUG | VBH_FEAT_STOP | vbh_exec_features(kvm);
 		v->guest.max_regions = VBH_KVM_REGIONS;
 	}
 	err = init_srcu_struct(&v->writers);
@@ -74,7 +71,7 @@ static void discard(struct kvm_vbh *v)
 
 int kvm_vbh_init_vm(struct kvm *kvm)
 {
-	return vbh ? offer(kvm) : 0;
+	return vbh && vbh_is_plain(kvm) ? offer(kvm) : 0;
 }
 
 void kvm_vbh_destroy_vm(struct kvm *kvm)
@@ -95,7 +92,7 @@ int kvm_vbh_enable_cap(struct kvm *kvm, u64 flags)
 	if (on == off || (flags & ~(KVM_X86_VBH_ENABLE | KVM_X86_VBH_EXIT |
 				    KVM_X86_VBH_DISABLE)))
 		return -EINVAL;
-	if (on && !kvm_caps.has_vbh)
+	if (on && !(kvm_caps.has_vbh && vbh_is_plain(kvm)))
 		return -EOPNOTSUPP;
 	mutex_lock(&kvm->lock);
 	if (kvm->created_vcpus) {
@@ -115,14 +112,6 @@ int kvm_vbh_enable_cap(struct kvm *kvm, u64 flags)
 		discard(gone);
 	}
 	return err;
-}
-
-static bool has_xen(struct kvm_vcpu *vcpu)
-{
-	return kvm_xen_msr_enabled(vcpu->kvm) || vcpu->kvm->arch.xen.shinfo_cache.active ||
-	       vcpu->arch.xen.vcpu_info_cache.active ||
-	       vcpu->arch.xen.vcpu_time_info_cache.active ||
-	       vcpu->arch.xen.runstate_cache.active;
 }
 
 /* One that is not the boot processor is on its way up until it is seen to run. */
@@ -185,7 +174,7 @@ bool vbh_in_the_way(struct kvm *kvm)
 	unsigned long i;
 
 	kvm_for_each_vcpu(i, vcpu, kvm) {
-		if (vbh_has_nested(vcpu) || is_smm(vcpu) || has_xen(vcpu))
+		if (vbh_has_nested(vcpu) || is_smm(vcpu) || vbh_has_xen(vcpu))
 			return true;
 	}
 	return false;
@@ -203,7 +192,7 @@ static void end_nested(struct kvm_vcpu *vcpu)
 
 	if (!vbh_has_nested(vcpu))
 		return;
-	kvm_x86_ops.nested_ops->leave_nested(vcpu);
+	vbh_leave_nested(vcpu);
 	if (vcpu->arch.efer & EFER_SVME) {
 		core_virt_insn(core, MSR_EFER, vcpu->arch.efer);
 		static_call(kvm_x86_set_efer)(vcpu, vcpu->arch.efer & ~(u64)EFER_SVME);
@@ -333,7 +322,7 @@ void kvm_vbh_shutdown(struct kvm_vcpu *vcpu)
 	/* RSM may be what failed. */
 	vcpu->arch.vbh->smm.in = false;
 }
-EXPORT_SYMBOL_GPL(kvm_vbh_shutdown);
+EXPORT_SYMBOL_VBH(kvm_vbh_shutdown);
 
 /*
  * A user space that knows nothing of VBH resets the machine by loading the reset
@@ -403,7 +392,7 @@ bool kvm_vbh_request(struct kvm_vcpu *vcpu)
 		vv->pins_seen = generation;
 		vv->begun_seen = begun;
 		static_call_cond(kvm_x86_vbh_update)(vcpu);
-		static_call(kvm_x86_msr_filter_changed)(vcpu);
+		vbh_recalc_msrs(vcpu);
 	}
 	if (!vv->told)
 		return false;

@@ -6,10 +6,7 @@
  * memory; and that a protected guest has neither SVM nor VMX, in SMM or out of it.
  */
 #include "body.h"
-#include "../cpuid.h"
-#include "../kvm_cache_regs.h"
 #include "../lapic.h"
-#include "../x86.h"
 #include "core/errno.h"
 
 static struct kvm_vbh_vcpu *to_vv(struct kvm_vcpu *vcpu)
@@ -34,6 +31,11 @@ static bool refused(struct kvm_vcpu *vcpu, enum vbh_verdict verdict)
 /* With what was pinned on another vCPU a value may be one that this one can't have. */
 static bool valid_cr(struct kvm_vcpu *vcpu, int nr, unsigned long value)
 {
+	unsigned long cr0 = nr ? kvm_read_cr0(vcpu) : value;
+	unsigned long cr4 = nr ? value : kvm_read_cr4(vcpu);
+
+	if ((cr4 & X86_CR4_CET) && !(cr0 & X86_CR0_WP))
+		return false;
 	if (!nr)
 		return !(value & X86_CR0_PG) || (value & X86_CR0_PE);
 	if (is_long_mode(vcpu) && ((value ^ kvm_read_cr4(vcpu)) & X86_CR4_LA57))
@@ -137,7 +139,7 @@ bool kvm_vbh_msr_absent(struct kvm_vcpu *vcpu, u32 msr)
 static u64 as_kept(struct kvm_vcpu *vcpu, u32 msr, u64 value)
 {
 	if ((msr == MSR_IA32_SYSENTER_ESP || msr == MSR_IA32_SYSENTER_EIP) &&
-	    !guest_cpuid_is_intel(vcpu))
+	    !vbh_is_intel(vcpu))
 		return (u32)value;
 	return value;
 }
@@ -157,7 +159,7 @@ int kvm_vbh_set_msr(struct kvm_vcpu *vcpu, u32 msr, u64 value)
 		core_virt_insn(&vv->core, msr, value);
 		return 1;
 	}
-	if (msr == MSR_EFER || !core_msr_pinned(&v->guest, msr) || kvm_get_msr(vcpu, msr, &old))
+	if (msr == MSR_EFER || !core_msr_pinned(&v->guest, msr) || vbh_get_msr(vcpu, msr, &old))
 		return 0;
 	return refused(vcpu, core_msr_write(&vv->core, msr, old, as_kept(vcpu, msr, value)));
 }
@@ -166,13 +168,13 @@ bool kvm_vbh_msr_pinned(struct kvm *kvm, u32 msr)
 {
 	return vbh_begun(kvm) && core_msr_pinned(&kvm->arch.vbh->guest, msr);
 }
-EXPORT_SYMBOL_GPL(kvm_vbh_msr_pinned);
+EXPORT_SYMBOL_VBH(kvm_vbh_msr_pinned);
 
 u32 __kvm_vbh_pinned_dt(struct kvm *kvm)
 {
 	return vbh_begun(kvm) ? READ_ONCE(kvm->arch.vbh->guest.pins.dtr_mask) : 0;
 }
-EXPORT_SYMBOL_GPL(__kvm_vbh_pinned_dt);
+EXPORT_SYMBOL_VBH(__kvm_vbh_pinned_dt);
 
 u64 __kvm_vbh_pinned_cr(struct kvm *kvm, int nr)
 {
@@ -183,13 +185,13 @@ u64 __kvm_vbh_pinned_cr(struct kvm *kvm, int nr)
 	pins = &kvm->arch.vbh->guest.pins;
 	return nr ? READ_ONCE(pins->cr4_mask) : READ_ONCE(pins->cr0_mask);
 }
-EXPORT_SYMBOL_GPL(__kvm_vbh_pinned_cr);
+EXPORT_SYMBOL_VBH(__kvm_vbh_pinned_cr);
 
 bool __kvm_vbh_begun(struct kvm *kvm)
 {
 	return vbh_begun(kvm);
 }
-EXPORT_SYMBOL_GPL(__kvm_vbh_begun);
+EXPORT_SYMBOL_VBH(__kvm_vbh_begun);
 
 bool kvm_vbh_may_load_dt(struct kvm_vcpu *vcpu, int dt, u64 value, u32 limit)
 {
@@ -209,7 +211,7 @@ void kvm_vbh_virt_insn(struct kvm_vcpu *vcpu)
 	to_vv(vcpu)->exits[VBH_EXIT_VIRT_INSN]++;
 	core_virt_insn(&to_vv(vcpu)->core, 0, 0);
 }
-EXPORT_SYMBOL_GPL(kvm_vbh_virt_insn);
+EXPORT_SYMBOL_VBH(kvm_vbh_virt_insn);
 
 bool vbh_has_nested(struct kvm_vcpu *vcpu)
 {
@@ -321,12 +323,10 @@ static bool send_smi(struct kvm_vcpu *vcpu, const struct kvm_lapic_irq *irq)
 		return false;
 	to_vv(vcpu)->exits[VBH_EXIT_APIC]++;
 	to = receiver(vcpu, irq, &id);
-	if (watched(vcpu)) {
+	if (watched(vcpu))
 		core_init(&to_vv(vcpu)->core, NULL, id);
-	} else if (to) {
-		kvm_make_request(KVM_REQ_SMI, to);
-		kvm_vcpu_kick(to);
-	}
+	else if (to)
+		vbh_inject_smi(to);
 	return true;
 }
 
@@ -465,7 +465,7 @@ void kvm_vbh_cpuid(struct kvm_vcpu *vcpu, u32 function, bool exact,
 
 static u64 hypercall_number(struct kvm_vcpu *vcpu)
 {
-	u64 nr = kvm_rax_read(vcpu);
+	u64 nr = kvm_register_read_raw(vcpu, VCPU_REGS_RAX);
 
 	return is_64_bit_hypercall(vcpu) ? nr : (u32)nr;
 }
@@ -482,8 +482,10 @@ static s64 call(struct kvm_vcpu *vcpu)
 	u64 mask = is_64_bit_hypercall(vcpu) ? ~0ull : ~0u;
 	u64 nr = hypercall_number(vcpu);
 	const u64 args[4] = {
-		kvm_rbx_read(vcpu) & mask, kvm_rcx_read(vcpu) & mask,
-		kvm_rdx_read(vcpu) & mask, kvm_rsi_read(vcpu) & mask,
+		kvm_register_read_raw(vcpu, VCPU_REGS_RBX) & mask,
+		kvm_register_read_raw(vcpu, VCPU_REGS_RCX) & mask,
+		kvm_register_read_raw(vcpu, VCPU_REGS_RDX) & mask,
+		kvm_register_read_raw(vcpu, VCPU_REGS_RSI) & mask,
 	};
 	u32 clears;
 	s64 ret;
@@ -519,6 +521,6 @@ int kvm_vbh_hypercall(struct kvm_vcpu *vcpu)
 		return 1;
 	}
 	ret = call(vcpu);
-	kvm_rax_write(vcpu, is_64_bit_hypercall(vcpu) ? ret : (u32)ret);
+	kvm_register_write_raw(vcpu, VCPU_REGS_RAX, is_64_bit_hypercall(vcpu) ? ret : (u32)ret);
 	return kvm_skip_emulated_instruction(vcpu);
 }

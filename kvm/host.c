@@ -7,9 +7,6 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include "body.h"
-#include "../kvm_cache_regs.h"
-#include "../mmu.h"
-#include "../x86.h"
 #include "core/errno.h"
 
 unsigned int vbh_limit_kib = 8192;
@@ -125,7 +122,7 @@ u64 host_msr(struct vbh_vcpu *core, u32 msr)
 {
 	u64 value = 0;
 
-	return kvm_get_msr(core_to_vv(core)->vcpu, msr, &value) ? 0 : value;
+	return vbh_get_msr(core_to_vv(core)->vcpu, msr, &value) ? 0 : value;
 }
 
 /* Is the whole of it memory that the guest has for itself? */

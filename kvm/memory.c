@@ -7,11 +7,8 @@
  */
 #include <linux/slab.h>
 #include "body.h"
-#include "../mmu.h"
-#include "../x86.h"
 #include "../kvm_emulate.h"
 #include "../mmu/mmu_internal.h"
-#include "../mmu/spte.h"
 #include "core/errno.h"
 
 #define RETIRED_MAX	16384	/* spans: 256 KiB of them */
@@ -45,19 +42,13 @@ static u32 rights_at(const struct kvm_vbh *v, u64 gpa)
 	return rights;
 }
 
-unsigned int kvm_vbh_spte_access(struct kvm *kvm, gfn_t gfn)
+bool kvm_vbh_spte_access(struct kvm *kvm, gfn_t gfn, unsigned int *access)
 {
 	u32 rights = rights_at(kvm->arch.vbh, gfn_to_gpa(gfn));
-	unsigned int access = 0;
 
-	if (rights & VBH_R)
-		access |= ACC_USER_MASK;
-	if (rights & VBH_W)
-		access |= ACC_WRITE_MASK;
-	/* They come together, as long as KVM has no MBEC. */
-	if (rights & VBH_X)
-		access |= ACC_EXEC_MASK;
-	return access;
+	if (rights != VBH_RWX)
+		*access = vbh_cut_access(rights, *access);
+	return rights;
 }
 
 int kvm_vbh_max_level(struct kvm *kvm, gfn_t gfn, int max_level)
@@ -71,7 +62,7 @@ int kvm_vbh_max_level(struct kvm *kvm, gfn_t gfn, int max_level)
 		span = span_at(view, gfn_to_gpa(gfn));
 		end = view->span + view->nr;
 		/* KVM may split a large page, and then takes it for one that may be executed. */
-		if (!(span->rights & VBH_X) && is_nx_huge_page_enabled(kvm))
+		if (~span->rights & (VBH_X | VBH_XU) && is_nx_huge_page_enabled(kvm))
 			max_level = PG_LEVEL_4K;
 		for (; max_level > PG_LEVEL_4K; max_level--) {
 			gfn_t size = KVM_PAGES_PER_HPAGE(max_level);
@@ -271,7 +262,7 @@ static u32 wanted(struct kvm_vcpu *vcpu, u64 error_code)
 	if (error_code & PFERR_WRITE_MASK)
 		return VBH_W;
 	if (error_code & PFERR_FETCH_MASK)
-		return static_call(kvm_x86_get_cpl)(vcpu) == 3 ? VBH_XU : VBH_X;
+		return vbh_is_user_fetch(vcpu, error_code) ? VBH_XU : VBH_X;
 	return VBH_R;
 }
 

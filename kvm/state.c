@@ -10,13 +10,12 @@
 #include <linux/slab.h>
 #include "body.h"
 #include "state.h"
-#include "../kvm_cache_regs.h"
-#include "../cpuid.h"
 #include "core/errno.h"
+#include "core/text/patch.h"
 
 #define STATE_MAX	(16u << 20)
 
-/* As core/patch_table.c keeps it; what is checked of it is here. */
+/* As core/text/patch_table.c keeps it; what is checked of it is here. */
 struct state_call {
 	u32 addr;
 	u8 kind;
@@ -28,8 +27,8 @@ struct state_call {
 static u32 layout(void)
 {
 	return (VBH_ABI_VERSION ^ sizeof(struct state_head) << 12) + sizeof(struct state_vcpu) +
-	       sizeof(struct region) * 31 + sizeof(struct patch_text) * 61 +
-	       sizeof(struct patch_place) * 509 +
+	       sizeof(struct region) * 31 + sizeof(struct known_text) * 61 +
+	       sizeof(struct known_place) * 509 +
 	       sizeof(struct patch_tramp) * 127 + sizeof(struct known_module) * 251;
 }
 
@@ -43,16 +42,16 @@ static void all_vecs(struct vbh_guest *g, struct vec *v[NR_VECS])
 {
 	struct patch_state *p = &g->patch;
 
-	v[0] = &p->texts;
-	v[1] = &p->places;
+	v[0] = &g->known.texts;
+	v[1] = &g->known.places;
 	v[2] = &p->mcount;
 	v[3] = &p->jumps;
 	v[4] = &p->calls;
 	v[5] = &p->entries;
 	v[6] = &p->tramps;
 	v[7] = &g->module.catalogue;
-	v[8] = &g->module.symbols;
-	v[9] = &g->module.modules;
+	v[8] = &g->known.symbols;
+	v[9] = &g->known.modules;
 }
 
 /* What does not fit is counted only. */
@@ -348,11 +347,9 @@ static int take_vcpus(struct kvm_vbh *v, struct reader *r, u32 nr)
 
 static bool region_ok(const struct kvm_vbh *v, const struct region *r)
 {
-	bool x = r->rights & VBH_X, xu = r->rights & VBH_XU;
-
 	return PAGE_ALIGNED(r->start | r->end) && r->start < r->end &&
-	       r->end <= v->guest.max_gpa && !(r->rights & ~VBH_RWX) && x == xu &&
-	       ((r->rights & VBH_R) || !r->rights) && rule_ok(r->rule) &&
+	       r->end <= v->guest.max_gpa && guest_rights_ok(&v->guest, r->rights) &&
+	       rule_ok(r->rule) &&
 	       r->kind >= VBH_REGION_RING && r->kind < VBH_NR_REGION_KINDS;
 }
 
@@ -380,13 +377,13 @@ static bool pages_ok(const struct vbh_guest *g, u32 gfn, u32 pages)
 	return ((u64)gfn + pages) << PAGE_SHIFT <= g->max_gpa;
 }
 
-static u64 text_end(const struct patch_text *t)
+static u64 text_end(const struct known_text *t)
 {
 	return t->gva + ((u64)t->pages << PAGE_SHIFT);
 }
 
-static bool text_ok(const struct vbh_guest *g, const struct patch_text *t,
-		    const struct patch_text *before)
+static bool text_ok(const struct vbh_guest *g, const struct known_text *t,
+		    const struct known_text *before)
 {
 	return PAGE_ALIGNED(t->gva) && t->gva >= (u32)VBH_TEXT_GVA_MIN && t->pages &&
 	       text_end(t) <= 1ull << 32 && pages_ok(g, t->gfn, t->pages) &&
@@ -394,10 +391,10 @@ static bool text_ok(const struct vbh_guest *g, const struct patch_text *t,
 }
 
 /* Of each text one, apart in memory as well. */
-static bool place_ok(const struct patch_state *p, const struct patch_place *at,
-		     const struct patch_place *before)
+static bool place_ok(const struct known_state *k, const struct known_place *at,
+		     const struct known_place *before)
 {
-	const struct patch_text *t = text_at(p, GVA(at->gva));
+	const struct known_text *t = text_at(k, GVA(at->gva));
 
 	return t && t->gva == at->gva && t->pages == at->pages && t->gfn == at->gfn &&
 	       t->tag == at->tag && (!before || before->gfn + (u64)before->pages <= at->gfn);
@@ -416,7 +413,13 @@ static bool part_ok(const struct part *p)
 
 static bool module_ok(const struct known_module *m)
 {
-	return m->step <= MODULE_GOING && part_ok(&m->core) && part_ok(&m->init);
+	u32 i;
+
+	for (i = 0; i < VBH_PARTS_CHECKED; i++) {
+		if (!part_ok(&m->part[i]))
+			return false;
+	}
+	return m->step <= MODULE_GOING;
 }
 
 /* before: the element before it, or NULL. */
@@ -426,17 +429,17 @@ static bool element_ok(const struct vbh_guest *g, const struct vec *v, const voi
 	const struct patch_state *p = &g->patch;
 	const struct state_call *c = at;
 
-	if (v == &p->texts)
+	if (v == &g->known.texts)
 		return text_ok(g, at, before);
-	if (v == &p->places)
-		return place_ok(p, at, before);
+	if (v == &g->known.places)
+		return place_ok(&g->known, at, before);
 	if (v == &p->calls)
 		return (c->kind == VBH_SITE_CALL || c->kind == VBH_SITE_TAIL ||
 			c->kind == VBH_SITE_TRAMP || c->kind == VBH_SITE_FTRACE) &&
 		       (c->len == 5 || (c->len == 6 && c->kind == VBH_SITE_TAIL));
 	if (v == &p->tramps)
 		return tramp_ok(g, at);
-	if (v == &g->module.modules)
+	if (v == &g->known.modules)
 		return module_ok(at);
 	return true;
 }
@@ -444,7 +447,7 @@ static bool element_ok(const struct vbh_guest *g, const struct vec *v, const voi
 /* They are looked up by the u32 that each begins with, which several may share if it is a hash. */
 static bool in_order(const struct vbh_guest *g, const struct vec *v, u32 last, u32 key)
 {
-	if (v == &g->module.catalogue || v == &g->module.symbols)
+	if (v == &g->module.catalogue || v == &g->known.symbols)
 		return last <= key;
 	return last < key;
 }
@@ -473,7 +476,7 @@ static int take_vec(struct kvm_vbh *v, struct reader *r, struct vec *to)
 }
 
 /* When a listed module goes all of a region is cleared: it has to be its text's. */
-static bool clears_text(const struct region_table *t, const struct patch_text *text)
+static bool clears_text(const struct region_table *t, const struct known_text *text)
 {
 	u64 start = (u64)text->gfn << PAGE_SHIFT;
 	u64 end = start + ((u64)text->pages << PAGE_SHIFT);
@@ -489,18 +492,18 @@ static bool clears_text(const struct region_table *t, const struct patch_text *t
 
 static int check_texts(const struct vbh_guest *g, const struct vbh_ftrace *f)
 {
-	const struct vec *v = &g->patch.texts;
+	const struct vec *v = &g->known.texts;
 	u32 i;
 
 	for (i = 0; i < v->nr; i++) {
-		const struct patch_text *t = vec_at(v, i);
+		const struct known_text *t = vec_at(v, i);
 
 		if (t->tag & VBH_TAG_MODULE && !clears_text(&g->regions, t))
 			return -EINVAL;
 		cond_resched();
 	}
 	/* Where ftrace's callers stand is looked up in the texts. */
-	return f->size && !ftrace_ok(&g->patch, f) ? -EINVAL : 0;
+	return f->size && !ftrace_ok(g, f) ? -EINVAL : 0;
 }
 
 static int take_all(struct kvm_vbh *v, struct reader *r)
@@ -519,10 +522,10 @@ static int take_all(struct kvm_vbh *v, struct reader *r)
 	all_vecs(&v->guest, vecs);
 	for (i = 0; !err && i < ARRAY_SIZE(vecs); i++) {
 		err = take_vec(v, r, vecs[i]);
-		if (!err && vecs[i] == &v->guest.patch.places &&
-		    vecs[i]->nr != v->guest.patch.texts.nr)
+		if (!err && vecs[i] == &v->guest.known.places &&
+		    vecs[i]->nr != v->guest.known.texts.nr)
 			err = -EINVAL;
-		if (!err && vecs[i] == &v->guest.patch.texts) {
+		if (!err && vecs[i] == &v->guest.known.texts) {
 			err = check_texts(&v->guest, &h->ftrace);
 			if (!err && h->ftrace.size)
 				v->guest.patch.ftrace = h->ftrace;

@@ -16,4 +16,4 @@ kvm-y += $(vbh-body) $(vbh-core)
 vbh-include := -I$(vbh-dir)/include -I$(vbh-dir)
 $(foreach o,$(vbh-body),$(eval CFLAGS_$(o) := $(vbh-include)))
 $(foreach o,$(vbh-core),$(eval CFLAGS_$(o) := $(vbh-include) -U__KERNEL__ -DVBH_CORE \
-	-isystem $(shell $(CC) -print-file-name=include) -Wno-unused-parameter))
+	-isystem $(shell $(CC) -print-file-name=include) -Wno-unused-parameter -Wno-undef))

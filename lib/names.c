@@ -151,6 +151,7 @@ static const struct vbh_name features[] = {
 	{ 2, "hotplug" },
 	{ 3, "stop" },
 	{ 4, "donate" },
+	{ 5, "exec_kernel" },
 };
 
 static const struct vbh_name event_flags[] = {

@@ -22,7 +22,7 @@
 #define MSR_EFER		0xc0000080u
 
 /*
- * What the core takes (PIN_CR0_BITS and so on in core/pin.h; a test compares):
+ * What the core takes (PIN_CR0_BITS and so on in core/guest/pin.h; a test compares):
  * the other bits Linux changes while it runs, and some MSRs it has no raw use of.
  */
 #define PINNABLE_CR0	0x0000000080010021ull

@@ -15,6 +15,7 @@
 #include <linux/smp.h>
 #include <linux/suspend.h>
 #include <asm/current.h>
+#include "shape.h"
 #include "vbh.h"
 
 #define INIT_UDELAY	10000u	/* us, UDELAY_10MS_DEFAULT in arch/x86/kernel/smpboot.c */
@@ -58,7 +59,7 @@ bool cpus_suspending(void)
 static long tell_current(void)
 {
 	return vbh_hypercall(VBH_HC_CPU, VBH_CPU_CURRENT,
-			     (unsigned long)this_cpu_ptr(&current_task), 0, 0);
+			     (unsigned long)this_cpu_ptr(&shape_current), 0, 0);
 }
 
 static void tell_current_ipi(void *data)

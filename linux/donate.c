@@ -17,6 +17,7 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
+#include "shape.h"
 #include "vbh.h"
 
 struct donation {
@@ -135,13 +136,13 @@ void donate_exit(void)
 }
 
 /* What the hypervisor keeps for the pages of a span. */
-static u64 span_bytes(const void *start, const void *end)
+static u64 span_bytes(struct shape_span span)
 {
 	u64 gpa, last = -1, bytes = 0;
-	const void *at;
+	unsigned long at;
 
-	for (at = start; at < end; at += PAGE_SIZE) {
-		gpa = page_to_phys(vmalloc_to_page(at));
+	for (at = span.start; at < span.start + span.len; at += PAGE_SIZE) {
+		gpa = page_to_phys(vmalloc_to_page((void *)at));
 		/* A run: a region, in half of a leaf, and a text in two orders. */
 		if (gpa != last + PAGE_SIZE)
 			bytes += 2 * 40 + 2 * 16;
@@ -156,16 +157,16 @@ static u64 span_bytes(const void *start, const void *end)
 /* In the state it is in; of each table the last page is half empty. */
 static u64 module_bytes(const struct module *mod)
 {
-	const struct module_layout *core = &mod->core_layout, *init = &mod->init_layout;
 	const struct mod_kallsyms *all;
 	u64 bytes = 10 * PAGE_SIZE;
+	struct shape_exports exports;
+	int part, nr;
 
-	bytes += span_bytes(core->base, core->base + core->ro_after_init_size);
-	if (init->base)
-		bytes += span_bytes(init->base, init->base + init->ro_size);
-#ifdef CONFIG_MITIGATION_ITS
-	bytes += mod->its_num_pages * PAGE_SIZE;
-#endif
+	for (part = 0; part < VBH_NR_PARTS; part++)
+		if (part != VBH_PART_DATA && part != VBH_PART_INIT_DATA)
+			bytes += span_bytes(shape_part(mod, part));
+	shape_thunks(mod, &nr);
+	bytes += nr * PAGE_SIZE;
 #ifdef CONFIG_FTRACE_MCOUNT_RECORD
 	bytes += mod->num_ftrace_callsites * 4;
 #endif
@@ -178,7 +179,8 @@ static u64 module_bytes(const struct module *mod)
 	/* Functions; of a listed module values as well. It changes in the task that loads it. */
 	all = rcu_dereference_protected(mod->kallsyms, true);
 	bytes += all ? all->num_symtab * 8 : 0;
-	return bytes + (mod->num_syms + mod->num_gpl_syms) * 32;
+	shape_module_exports(mod, &exports);
+	return bytes + (exports.nr[0] + exports.nr[1]) * 32;
 }
 
 int donate_module(const struct module *mod)

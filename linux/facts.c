@@ -16,6 +16,7 @@
 #include <linux/sort.h>
 #include <asm/realmode.h>
 #include <asm/vdso.h>
+#include "shape.h"
 #include "vbh.h"
 
 static struct {
@@ -68,6 +69,14 @@ static lookup_fn find_lookup(void)
 	return fn;
 }
 
+unsigned long facts_symbol(const char *name)
+{
+	const char *other = shape_other_name(name);
+	unsigned long at = lookup(name);
+
+	return at || !other ? at : lookup(other);
+}
+
 int facts_find(struct vbh_why *why)
 {
 	int i;
@@ -80,7 +89,7 @@ int facts_find(struct vbh_why *why)
 				"kallsyms_lookup_name can't be found with a kprobe");
 
 	for (i = 0; i < ARRAY_SIZE(wanted); i++) {
-		*wanted[i].addr = lookup(wanted[i].name);
+		*wanted[i].addr = facts_symbol(wanted[i].name);
 		if (!*wanted[i].addr && !wanted[i].optional)
 			return vbh_fail(why, -ENOENT,
 					"the kernel has no symbol %s",
@@ -90,10 +99,6 @@ int facts_find(struct vbh_why *why)
 	return 0;
 }
 
-unsigned long facts_symbol(const char *name)
-{
-	return lookup(name);
-}
 
 unsigned long facts_function(const char *name, unsigned long *size)
 {

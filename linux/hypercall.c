@@ -7,6 +7,7 @@
 #include <linux/io.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include "shape.h"
 #include "hypercall.h"
 
 u32 vbh_find_leaf(void)

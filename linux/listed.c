@@ -19,6 +19,7 @@
 #include <linux/vmalloc.h>
 #include <asm/paravirt_types.h>
 #include <vbh/catalogue.h>
+#include "shape.h"
 #include "listed.h"
 
 static struct file *catalogue;
@@ -126,7 +127,7 @@ static int send_digests(struct vbh_why *why)
 	return 0;
 }
 
-static unsigned int add_exports(struct vbh_symbol *all, const struct kernel_symbol *s,
+static unsigned int add_exports(struct vbh_symbol *all, const struct shape_export *s,
 				unsigned int n, u32 tag)
 {
 	unsigned int i;
@@ -141,18 +142,17 @@ static unsigned int add_exports(struct vbh_symbol *all, const struct kernel_symb
 }
 
 /* What all modules may use, and what those under the GPL may. */
-static long send_exports(const struct kernel_symbol *a, unsigned int nr_a,
-			 const struct kernel_symbol *b, unsigned int nr_b, u32 tag)
+static long send_exports(const struct shape_exports *exports, u32 tag)
 {
 	struct vbh_symbol *all;
 	unsigned int n;
 	long err;
 
-	all = kvmalloc_array(nr_a + nr_b + 1, sizeof(*all), GFP_KERNEL);
+	all = kvmalloc_array(exports->nr[0] + exports->nr[1] + 1, sizeof(*all), GFP_KERNEL);
 	if (!all)
 		return -ENOMEM;
-	n = add_exports(all, a, nr_a, tag);
-	n += add_exports(all + n, b, nr_b, tag);
+	n = add_exports(all, exports->first[0], exports->nr[0], tag);
+	n += add_exports(all + n, exports->first[1], exports->nr[1], tag);
 	err = send_sorted(VBH_HC_SYMBOLS, all, n, sizeof(*all), VBH_MAX_BATCH);
 	kvfree(all);
 	return err;
@@ -161,27 +161,25 @@ static long send_exports(const struct kernel_symbol *a, unsigned int nr_a,
 static int send_kernel_exports(struct vbh_why *why)
 {
 	static const char * const names[] = {
-		"__start___ksymtab", "__stop___ksymtab",
-		"__start___ksymtab_gpl", "__stop___ksymtab_gpl",
 		"ftrace_release_mod", "ftrace_free_mem",
 	};
 	unsigned long addr[ARRAY_SIZE(names)];
-	const struct kernel_symbol *a, *b;
+	struct shape_exports exports;
+	const char *missing = shape_kernel_exports(&exports);
 	long err;
 	int i;
 
+	if (missing)
+		return vbh_fail(why, -ENOENT, "modules: the kernel has no symbol %s", missing);
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
 		addr[i] = facts_symbol(names[i]);
 		if (!addr[i])
 			return vbh_fail(why, -ENOENT, "modules: the kernel has no symbol %s",
 					names[i]);
 	}
-	a = (void *)addr[0];
-	b = (void *)addr[2];
-	syms.ftrace_release_mod = (void *)addr[4];
-	syms.ftrace_free_mem = (void *)addr[5];
-	err = send_exports(a, (struct kernel_symbol *)addr[1] - a,
-			   b, (struct kernel_symbol *)addr[3] - b, 0);
+	syms.ftrace_release_mod = (void *)addr[0];
+	syms.ftrace_free_mem = (void *)addr[1];
+	err = send_exports(&exports, 0);
 	if (err)
 		return vbh_fail(why, err, "exports of the kernel: %ld", err);
 	return 0;
@@ -245,9 +243,12 @@ bool listed_active(void)
 
 int listed_exports(const struct module *mod, u32 tag)
 {
+	struct shape_exports exports;
+
 	if (!catalogue)
 		return 0;
-	return send_exports(mod->syms, mod->num_syms, mod->gpl_syms, mod->num_gpl_syms, tag);
+	shape_module_exports(mod, &exports);
+	return send_exports(&exports, tag);
 }
 
 static long module_call(enum vbh_module_op op, u32 tag, u64 gpa, u64 count)
@@ -279,10 +280,12 @@ static int find_name(const char *name, u32 *first)
 
 static bool same_sizes(const struct vbh_layout *l, const struct module *mod)
 {
-	return l->core_text == mod->core_layout.text_size &&
-	       l->core_ro == mod->core_layout.ro_size &&
-	       l->init_text == mod->init_layout.text_size &&
-	       l->init_ro == mod->init_layout.ro_size;
+	int i;
+
+	for (i = 0; i < VBH_PARTS_CHECKED; i++)
+		if (l->len[i] != shape_part(mod, i).len)
+			return false;
+	return true;
 }
 
 /* The file may have changed since it was made. */
@@ -313,8 +316,9 @@ static int find_entry(const struct module *mod, struct vbh_catalogue_entry *e)
 }
 
 /* Runs of pages of one kind, each physically contiguous. */
-static long send_pages(u32 tag, void *start, void *end)
+static long send_pages(u32 tag, struct shape_span span)
 {
+	void *start = (void *)span.start, *end = start + span.len;
 	struct vbh_text *runs, *last;
 	u32 nr = 0;
 	long err = 0;
@@ -348,11 +352,14 @@ static long send_pages(u32 tag, void *start, void *end)
 	return err;
 }
 
-static long send_layout(u32 tag, const struct module_layout *l)
+static long send_parts(u32 tag, const struct module *mod)
 {
-	long err = send_pages(tag, l->base, l->base + l->text_size);
+	long err = 0;
+	int i;
 
-	return err ?: send_pages(tag, l->base + l->text_size, l->base + l->ro_size);
+	for (i = 0; !err && i < VBH_PARTS_CHECKED; i++)
+		err = send_pages(tag, shape_part(mod, i));
+	return err;
 }
 
 static long begin(const struct module *mod, u32 tag, const struct vbh_layout *layout, u8 rule)
@@ -365,9 +372,10 @@ static long begin(const struct module *mod, u32 tag, const struct vbh_layout *la
 	};
 	void *copy;
 	long err;
+	int i;
 
-	m.core = (unsigned long)mod->core_layout.base;
-	m.init = (unsigned long)mod->init_layout.base;
+	for (i = 0; i < VBH_NR_PARTS; i++)
+		m.part[i] = shape_part(mod, i).start;
 #ifdef CONFIG_SMP
 	m.percpu = (unsigned long)mod->percpu;
 #endif
@@ -417,13 +425,13 @@ static long repeat(enum vbh_module_op op, u32 tag, u64 gpa)
 /* Thunks of its own that the module calls, on processors with X86_BUG_ITS. */
 static long send_thunks(const struct module *mod, u32 tag, u8 rule)
 {
+	int i, nr;
+	void **thunks = shape_thunks(mod, &nr);
 	long err = 0;
-#ifdef CONFIG_MITIGATION_ITS
-	int i;
 
-	for (i = 0; !err && i < mod->its_num_pages; i++) {
+	for (i = 0; !err && i < nr; i++) {
 		const struct vbh_region r = {
-			.gpa = page_to_phys(vmalloc_to_page(mod->its_page_array[i])),
+			.gpa = page_to_phys(vmalloc_to_page(thunks[i])),
 			.len = PAGE_SIZE,
 			.rights = VBH_R | VBH_X | VBH_XU,
 			.tag = tag,
@@ -433,7 +441,6 @@ static long send_thunks(const struct module *mod, u32 tag, u8 rule)
 
 		err = vbh_call_with(VBH_HC_REGION_ADD, &r, sizeof(r), 1);
 	}
-#endif
 	return err;
 }
 
@@ -446,9 +453,7 @@ static long check(const struct module *mod, u32 tag, u8 rule,
 	kernel_sites_lock();
 	err = begin(mod, tag, &e->layout, rule);
 	if (!err && e->len)
-		err = send_layout(tag, &mod->core_layout);
-	if (!err && e->len)
-		err = send_layout(tag, &mod->init_layout);
+		err = send_parts(tag, mod);
 	if (!err && e->len)
 		err = send_thunks(mod, tag, rule);
 	if (!err)
@@ -492,9 +497,16 @@ void listed_wait(const struct module *mod)
 /* The kernel is about to take these from ftrace, but after the text was cleared. */
 long listed_live(struct module *mod, u32 tag)
 {
-	const struct module_layout *init = &mod->init_layout;
+	static const u8 parts[] = { VBH_PART_INIT_TEXT, VBH_PART_INIT_RODATA, VBH_PART_INIT_DATA };
+	int i;
 
-	syms.ftrace_free_mem(mod, init->base, init->base + init->size);
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		struct shape_span span = shape_part(mod, parts[i]);
+		void *start = (void *)span.start;
+
+		if (span.len)
+			syms.ftrace_free_mem(mod, start, start + span.len);
+	}
 	return repeat(VBH_MODULE_LIVE, tag, module_name_gpa(mod));
 }
 

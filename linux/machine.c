@@ -19,6 +19,7 @@
 #include <asm/processor.h>
 #include <asm/smp.h>
 #include <asm/tsc.h>
+#include "shape.h"
 #include "stub.h"
 #include "vbh.h"
 

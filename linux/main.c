@@ -8,6 +8,7 @@
 
 #include <linux/kernel.h>
 #include <linux/module.h>
+#include "shape.h"
 #include "vbh.h"
 
 /* One at a time: start, stop, seal, unlock, and modules that come and go. */

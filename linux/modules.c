@@ -17,6 +17,7 @@
 #include <linux/notifier.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
+#include "shape.h"
 #include "listed.h"
 
 struct guarded {
@@ -65,24 +66,26 @@ static int add_span(struct region_batch *batch, enum vbh_region_kind kind,
 	return 0;
 }
 
-/* See kernel/module/strict_rwx.c: text, then constants, then the rest. */
+static int add_part(struct region_batch *batch, enum vbh_region_kind kind,
+		    const struct module *mod, enum vbh_part part)
+{
+	struct shape_span span = shape_part(mod, part);
+
+	return add_span(batch, kind, (void *)span.start, (void *)span.start + span.len);
+}
+
 static int add_module(struct region_batch *batch, const struct module *mod)
 {
-	const struct module_layout *core = &mod->core_layout;
-	int err;
+	int err, i, nr;
+	void **thunks = shape_thunks(mod, &nr);
 
-	err = add_span(batch, VBH_REGION_MODULE_TEXT, core->base,
-		       core->base + core->text_size);
-#ifdef CONFIG_MITIGATION_ITS
-	for (int i = 0; !err && i < mod->its_num_pages; i++)
-		err = add_span(batch, VBH_REGION_MODULE_TEXT,
-			       mod->its_page_array[i],
-			       mod->its_page_array[i] + PAGE_SIZE);
-#endif
+	err = add_part(batch, VBH_REGION_MODULE_TEXT, mod, VBH_PART_TEXT);
+	for (i = 0; !err && i < nr; i++)
+		err = add_span(batch, VBH_REGION_MODULE_TEXT, thunks[i], thunks[i] + PAGE_SIZE);
 	if (!err)
-		err = add_span(batch, VBH_REGION_MODULE_RODATA,
-			       core->base + core->text_size,
-			       core->base + core->ro_after_init_size);
+		err = add_part(batch, VBH_REGION_MODULE_RODATA, mod, VBH_PART_RODATA);
+	if (!err)
+		err = add_part(batch, VBH_REGION_MODULE_RODATA, mod, VBH_PART_RO_AFTER_INIT);
 	return err;
 }
 
@@ -158,15 +161,13 @@ static int protect(struct module *mod)
 /* It came after the seal: what only its init could write is constant from now on. */
 static int protect_after_init(struct guarded *g)
 {
-	const struct module_layout *core = &g->mod->core_layout;
 	struct region_batch batch;
 	int err;
 
 	err = region_batch_begin(&batch, g->tag);
 	if (err)
 		return err;
-	err = add_span(&batch, VBH_REGION_MODULE_RODATA, core->base + core->ro_size,
-		       core->base + core->ro_after_init_size);
+	err = add_part(&batch, VBH_REGION_MODULE_RODATA, g->mod, VBH_PART_RO_AFTER_INIT);
 	return region_batch_end(&batch, err);
 }
 

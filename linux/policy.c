@@ -12,6 +12,7 @@
 #include <asm/msr.h>
 #include <asm/special_insns.h>
 #include "listed.h"
+#include "shape.h"
 
 /* What the kernel's regions and sites take at most; and the catalogue, and what it exports. */
 #define ROOM_KERNEL	SZ_512K

@@ -10,11 +10,11 @@
 #include <linux/ftrace.h>
 #include <linux/kconfig.h>
 #include <linux/mutex.h>
+#include "shape.h"
 #include "sites.h"
 
 /* arch/x86/kernel/ftrace.c */
-#define RET_SIZE	(IS_ENABLED(CONFIG_RETPOLINE) ? 5 : \
-			 1 + IS_ENABLED(CONFIG_SLS))
+#define RET_SIZE	(SHAPE_RETPOLINE ? 5 : 1 + SHAPE_SLS)
 
 static struct {
 	bool found;
@@ -29,7 +29,8 @@ static struct {
 	unsigned long tramps, tramps_end;
 	unsigned long entry, entry_end;
 	unsigned long no_instr, no_instr_end;
-	unsigned long thunks, thunks_end;
+	struct shape_span thunks[SHAPE_THUNKS];
+	unsigned int nr_thunks;
 	unsigned long *return_thunk;
 	unsigned long default_thunk, call_return, call_return0;
 	struct vbh_ftrace_caller caller[2];
@@ -57,8 +58,6 @@ static const struct {
 	{ "__entry_text_end", &syms.entry_end },
 	{ "__noinstr_text_start", &syms.no_instr },
 	{ "__noinstr_text_end", &syms.no_instr_end },
-	{ "__indirect_thunk_start", &syms.thunks, .optional = true },
-	{ "__indirect_thunk_end", &syms.thunks_end, .optional = true },
 	{ "x86_return_thunk", &syms.return_thunk, .optional = true },
 	{ "__x86_return_thunk", &syms.default_thunk, .optional = true },
 	{ "__static_call_return", &syms.call_return, .optional = true },
@@ -87,6 +86,7 @@ int kernel_sites_find(struct vbh_why *why)
 					wanted[i].name);
 		*(unsigned long *)wanted[i].field = addr;
 	}
+	syms.nr_thunks = shape_thunk_arrays(syms.thunks);
 	syms.found = true;
 	return 0;
 }
@@ -171,10 +171,14 @@ int kernel_tramps(const struct patched *p, struct site_list *list)
 
 static bool no_target(unsigned long addr)
 {
+	unsigned int i;
+
+	for (i = 0; i < syms.nr_thunks; i++)
+		if (addr - syms.thunks[i].start < syms.thunks[i].len)
+			return true;
 	return (addr >= syms.entry && addr < syms.entry_end) ||
 	       (addr >= syms.no_instr && addr < syms.no_instr_end) ||
-	       (addr >= syms.tramps && addr < syms.tramps_end) ||
-	       (addr >= syms.thunks && addr < syms.thunks_end);
+	       (addr >= syms.tramps && addr < syms.tramps_end);
 }
 
 /* What the kernel's own code puts into static calls without a key naming it. */
@@ -222,10 +226,8 @@ int kernel_ftrace_facts(void)
 	};
 	long err;
 
-#ifdef CONFIG_RETHUNK
-	if (boot_cpu_has(X86_FEATURE_RETHUNK) && syms.return_thunk)
+	if (SHAPE_RETHUNK && boot_cpu_has(X86_FEATURE_RETHUNK) && syms.return_thunk)
 		f.return_thunk = *syms.return_thunk;
-#endif
 	err = vbh_call_with(VBH_HC_FTRACE, &f, sizeof(f), sizeof(f));
 	/* Under a KVM they stay from one start to the next. */
 	return err == -EEXIST && vbh_mode == VBH_ENLIGHTENED ? 0 : err;

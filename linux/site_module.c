@@ -6,17 +6,18 @@
  */
 #include <linux/module.h>
 #include <linux/rcupdate.h>
+#include "shape.h"
 #include "sites.h"
 
 void module_patched(struct patched *p, const struct module *mod, u32 tag)
 {
-	const struct module_layout *core = &mod->core_layout;
+	struct shape_span text = shape_part(mod, VBH_PART_TEXT);
 
 	*p = (struct patched) {
 		.name = mod->name,
 		.mod = mod,
-		.start = (unsigned long)core->base,
-		.end = (unsigned long)core->base + core->text_size,
+		.start = text.start,
+		.end = text.start + text.len,
 		.tag = tag,
 #ifdef CONFIG_JUMP_LABEL
 		.jumps = mod->jump_entries,

@@ -12,6 +12,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
+#include "shape.h"
 #include "sites.h"
 
 static u8 allowed[VBH_NR_PATCHES];	/* enum vbh_patching */
@@ -212,7 +213,7 @@ int sites_module(const struct module *mod, u32 tag)
 	unsigned long at;
 	int err;
 
-	if (!kernel_text || !module_text || !mod->core_layout.text_size)
+	if (!kernel_text || !module_text || !shape_part(mod, VBH_PART_TEXT).len)
 		return 0;
 	module_patched(&p, mod, tag);
 	err = hand_over(&p, &at);

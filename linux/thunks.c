@@ -11,6 +11,7 @@
 #include <linux/sched.h>
 #include <linux/vmalloc.h>
 #include <asm/cpufeature.h>
+#include "shape.h"
 #include "vbh.h"
 
 #ifdef X86_FEATURE_INDIRECT_THUNK_ITS
@@ -42,12 +43,15 @@ static bool is_thunks(const u8 *page, unsigned int at)
 static bool of_module(unsigned long page)
 {
 	const struct module *mod;
-	int i;
+	void **thunks;
+	int i, nr;
 
-	list_for_each_entry(mod, facts_modules(), list)
-		for (i = 0; i < mod->its_num_pages; i++)
-			if ((unsigned long)mod->its_page_array[i] == page)
+	list_for_each_entry(mod, facts_modules(), list) {
+		thunks = shape_thunks(mod, &nr);
+		for (i = 0; i < nr; i++)
+			if ((unsigned long)thunks[i] == page)
 				return true;
+	}
 	return false;
 }
 

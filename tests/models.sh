@@ -5,9 +5,11 @@
 
 models_image()
 {
+	local files
+	files=$(kernel_files)
+	# shellcheck disable=SC2086
 	image "$1" run-models.sh -m dummy -m nf_conntrack -m tun -m kvm -m kvm_amd -m kvm_intel \
-		rig/work.sh=tests/guest/patch/work.sh \
-		"boot/vmlinuz-${kernel:-$(scripts/kernel)}=/boot/vmlinuz-${kernel:-$(scripts/kernel)}"
+		rig/work.sh=tests/guest/patch/work.sh $files
 }
 
 # Where the kernel without KASLR has symbol $1, by what the guest of log $2 has said.
@@ -31,7 +33,7 @@ believe()
 	printf 'delete\ndetach\n'
 }
 
-# models NAME WHEN...: the lines that begin so.
+# models NAME WHEN...: the lines that begin so, and of these what MODELS matches.
 models()
 {
 	local name=$1 image=$1 when cpu append cpus features nth=0 log= gdb
@@ -41,6 +43,7 @@ models()
 	while IFS='|' read -r -u 9 when cpu append cpus features; do
 		[[ " $* " == *" $when "* ]] || continue
 		nth=$((nth + 1)) gdb=()
+		[[ "$cpu|$append" =~ ${MODELS:-} ]] || continue
 		if [[ $features ]]; then
 			believe "$features" "$log" > "$out/$name.gdb"
 			gdb=(--gdb "$out/$name.gdb")

@@ -82,7 +82,7 @@ check_nested()
 # VM exits of one workload: KVM as it is, patched but not asked for, and at work.
 cost()
 {
-	local dir=build/kvm-plain
+	local dir=build/$kernel/kvm-plain
 
 	kvm/build --plain > "$out/plain.log" || return
 	RIG_KVM=$dir RIG_HOST_APPEND='rig.exits=1' boot cost-plain --cpus 1

@@ -42,11 +42,12 @@
 #define VBH_CPUID_LEAVES	4u
 #define VBH_CPUID_BEGUN		(1u << 0)
 
-#define VBH_FEAT_EXEC_SPLIT	(1u << 0)	/* X for kernel and for user apart (MBEC, GMET) */
+#define VBH_FEAT_EXEC_SPLIT	(1u << 0)	/* XU without X can be expressed (MBEC, GMET) */
 #define VBH_FEAT_EXEC_ONLY	(1u << 1)	/* X without R can be expressed */
 #define VBH_FEAT_HOTPLUG	(1u << 2)	/* VBH_HC_CPU: a CPU may go and come back */
 #define VBH_FEAT_STOP		(1u << 3)	/* VBH_HC_STOP exists in this body */
 #define VBH_FEAT_DONATE		(1u << 4)	/* VBH_HC_DONATE: its memory can grow */
+#define VBH_FEAT_EXEC_KERNEL	(1u << 5)	/* X without XU can be expressed (MBEC) */
 
 enum vbh_body {
 	VBH_BODY_BARE_METAL = 1,

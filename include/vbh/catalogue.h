@@ -9,7 +9,7 @@
 
 #include <vbh/abi.h>
 
-#define VBH_CATALOGUE_MAGIC	0x3130544143484256ull	/* "VBHCAT01" */
+#define VBH_CATALOGUE_MAGIC	0x3230544143484256ull	/* "VBHCAT02" */
 #define VBH_CATALOGUE_MODULES	65536u			/* at most */
 #define VBH_DESCRIPTION_MAX	(64u << 20)		/* bytes of one */
 

@@ -69,12 +69,25 @@ enum vbh_module_op {
 
 #define VBH_MODULE_NAME		56u
 
+/*
+ * The parts of a module, each whole pages at addresses that follow each other; where
+ * one is in relation to another is the kernel's affair.
+ */
+enum vbh_part {
+	VBH_PART_TEXT,
+	VBH_PART_RODATA,
+	VBH_PART_INIT_TEXT,	/* what only its init needs */
+	VBH_PART_INIT_RODATA,
+	VBH_PARTS_CHECKED,	/* those before are compared with the description */
+	VBH_PART_RO_AFTER_INIT = VBH_PARTS_CHECKED,
+	VBH_PART_DATA,
+	VBH_PART_INIT_DATA,
+	VBH_NR_PARTS,
+};
+
 /* The sizes of a module, which its digest begins with. */
 struct vbh_layout {
-	__u32 core_text;	/* bytes of text in the core part, whole pages */
-	__u32 core_ro;		/* and of text and constants */
-	__u32 init_text;	/* the same of what only its init needs */
-	__u32 init_ro;
+	__u32 len[VBH_PARTS_CHECKED];	/* bytes, whole pages; 0: it has none */
 	__u32 symbols;		/* u64 in the description: hashes of what it refers to */
 	__u32 exports;		/* struct vbh_export in it */
 };
@@ -82,8 +95,7 @@ struct vbh_layout {
 struct vbh_module {
 	__u32 size;		/* sizeof(struct vbh_module) */
 	__u32 tag;		/* with VBH_TAG_MODULE, and of no other */
-	__u64 core;		/* linear address of the core part, from VBH_TEXT_GVA_MIN on */
-	__u64 init;		/* and of the init part */
+	__u64 part[VBH_NR_PARTS];	/* linear addresses; of text from VBH_TEXT_GVA_MIN on */
 	__u64 percpu;		/* of its per-CPU data, as its code sees it; or 0 */
 	struct vbh_layout layout;
 	__u32 rule;		/* of its regions: VBH_RULE_DENY or VBH_RULE_PANIC */
@@ -92,9 +104,9 @@ struct vbh_module {
 };
 
 /*
- * The description: hashes of names, exports, then fields in the order of their
- * addresses, the core part first; all in 8-byte units. A field of kind NONE
- * stands where nothing else is for VBH_FIELD_SKIP_MAX bytes, and at each end.
+ * The description: hashes of names, exports, then fields, part by part in the order of
+ * enum vbh_part and there in that of their addresses; all in 8-byte units. A field of
+ * kind NONE stands where nothing else is for VBH_FIELD_SKIP_MAX bytes, and at each end.
  */
 struct vbh_export {
 	__u64 hash;
@@ -110,18 +122,17 @@ struct vbh_field {
 };
 
 #define VBH_FIELD_SKIP_MAX	0xfffu
-#define VBH_CHOICE_MAX		64u
+#define VBH_CHOICE_MAX		128u
 
 /* What base + addend is relative to. */
 #define VBH_BASE_NONE		0u	/* nothing: it is a number */
-#define VBH_BASE_CORE		1u
-#define VBH_BASE_INIT		2u
 #define VBH_BASE_PERCPU		3u
 /*
  * A choice's: a thunk, JMP *%reg and INT3, addend being the number of the register,
  * in a page that has been protected with the module's tag (emit_its_trampoline()).
  */
 #define VBH_BASE_THUNK		4u
+#define VBH_BASE_PART		5u	/* and an enum vbh_part: the beginning of that */
 #define VBH_BASE_SYMBOL		16u
 
 /* "it": base + addend. */
@@ -167,7 +178,8 @@ enum vbh_module_why {
 
 VBH_STATIC_ASSERT(sizeof(struct vbh_symbol) == 16);
 VBH_STATIC_ASSERT(sizeof(struct vbh_layout) == 24);
-VBH_STATIC_ASSERT(sizeof(struct vbh_module) == 64 + VBH_MODULE_NAME);
+VBH_STATIC_ASSERT(sizeof(struct vbh_module) == 104 + VBH_MODULE_NAME);
+VBH_STATIC_ASSERT(VBH_BASE_PART + VBH_NR_PARTS <= VBH_BASE_SYMBOL);
 VBH_STATIC_ASSERT(sizeof(struct vbh_export) == 16);
 VBH_STATIC_ASSERT(sizeof(struct vbh_field) == 8);
 VBH_STATIC_ASSERT(sizeof(struct vbh_choice) == 8);

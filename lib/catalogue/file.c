@@ -204,7 +204,7 @@ void vbh_catalogue_module(const struct vbh_catalogue *c, size_t i,
 
 	info->name = e->name;
 	info->digest = e->digest;
-	info->text = e->layout.core_text + e->layout.init_text;
-	info->rodata = e->layout.core_ro + e->layout.init_ro - info->text;
+	info->text = e->layout.len[VBH_PART_TEXT] + e->layout.len[VBH_PART_INIT_TEXT];
+	info->rodata = e->layout.len[VBH_PART_RODATA] + e->layout.len[VBH_PART_INIT_RODATA];
 	info->description = e->len;
 }

@@ -186,10 +186,11 @@ static int place_of(struct ko *ko, const struct ko_section *s, const struct ko_r
 	struct ko_target at;
 	int err = ko_target(ko, s, r, &at);
 
-	*p = (struct place){ .ko = ko, .part = at.base == VBH_BASE_INIT ? KO_INIT : KO_CORE };
+	*p = (struct place){ .ko = ko, 
+		.part = at.base == ko_text_base(KO_INIT) ? KO_INIT : KO_CORE };
 	if (err)
 		return err;
-	if ((at.base != VBH_BASE_CORE && at.base != VBH_BASE_INIT) || at.addend < 0 ||
+	if (at.base != ko_text_base(p->part) || at.addend < 0 ||
 	    (uint32_t)at.addend >= ko->part[p->part].text)
 		return ko_refuse(ko, "%s+0x%x names a place outside of text", s->name, r->offset);
 	p->offset = (uint32_t)at.addend;
@@ -370,7 +371,7 @@ static uint32_t paravirt_at(struct ko *ko, const struct place *p, uint8_t *eleme
 	for (uint32_t i = 0; s && s->data && i + 16 <= s->sh.sh_size; i += 16) {
 		if (ko_reloc_in(s, i, 8, &r) != 1 || ko_target(ko, s, &r, &at))
 			return 0;
-		if ((at.base == VBH_BASE_INIT) == (p->part == KO_INIT) &&
+		if (at.base == ko_text_base(p->part) &&
 		    at.addend == (int32_t)p->offset) {
 			*element = s->data[i + 8];
 			return s->data[i + 9];
@@ -446,7 +447,7 @@ static void move_jump(const struct place *p, const struct alt_shape *shape, stru
 	int64_t distance = (int64_t)o->to.addend + 4 - p->offset - at;
 
 	/* Below it a shape that does not relocate has none that are short. */
-	if (o->to.base != (p->part == KO_INIT ? VBH_BASE_INIT : VBH_BASE_CORE) ||
+	if (o->to.base != ko_text_base(p->part) ||
 	    (!shape->relocated && distance < 0) ||
 	    !jump_shorten(shape, o->bytes + at, distance))
 		return;
@@ -465,7 +466,7 @@ static int find_target(const struct place *p, enum ko_part part, uint32_t from,
 	memset(o->bytes + 1, 0, 4);
 	o->field = 1;
 	o->kind = VBH_FIELD_PC32;
-	o->to.base = part == KO_INIT ? VBH_BASE_INIT : VBH_BASE_CORE;
+	o->to.base = ko_text_base(part);
 	o->to.addend = rel;
 	return shift(p, &o->to, (int32_t)from + 1);
 }

@@ -48,8 +48,8 @@ int ko_add(struct ko *ko, enum ko_part part, struct ko_field field)
 /* Where a target is in text; false: elsewhere. */
 static bool in_text(const struct ko *ko, const struct ko_target *to, enum ko_part *part)
 {
-	*part = to->base == VBH_BASE_INIT ? KO_INIT : KO_CORE;
-	return (to->base == VBH_BASE_CORE || to->base == VBH_BASE_INIT) && to->addend >= 0 &&
+	*part = to->base == ko_text_base(KO_INIT) ? KO_INIT : KO_CORE;
+	return to->base == ko_text_base(*part) && to->addend >= 0 &&
 	       (uint32_t)to->addend + 8 <= ko->part[*part].text;
 }
 
@@ -385,14 +385,15 @@ static int add_exports(struct ko *ko, const char *table)
 			err = table_target(ko, s, i * 12 + 4, &name);
 		if (err)
 			return err;
-		if (!names || !names->data || name.base != VBH_BASE_CORE ||
-		    (uint32_t)name.addend - names->offset >= names->sh.sh_size ||
+		if (!names || !names->data || names->place != KO_IN_CORE ||
+		    name.base != VBH_BASE_PART + names->part ||
+		    (uint32_t)name.addend - names->in_part >= names->sh.sh_size ||
 		    names->data[names->sh.sh_size - 1])
 			return ko_refuse(ko, "%s: the name of export %u is not among the names",
 					 s->name, i);
 		ko->exports[ko->nr_exports++] = (struct vbh_export){
 			.hash = vbh_symbol_hash((const char *)names->data +
-						((uint32_t)name.addend - names->offset)),
+						((uint32_t)name.addend - names->in_part)),
 			.addend = value.addend,
 			.base = value.base,
 		};

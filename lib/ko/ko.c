@@ -163,7 +163,9 @@ static uint32_t pages(uint32_t n)
 	return (n + PAGE - 1) & ~(PAGE - 1);
 }
 
-static int place(struct ko *ko, struct ko_section *s, enum ko_part part, uint32_t *size)
+/* start: where the group begins that it belongs to. */
+static int place(struct ko *ko, struct ko_section *s, enum ko_part part, uint32_t start,
+		 uint32_t *size)
 {
 	uint64_t align = s->sh.sh_addralign ? s->sh.sh_addralign : 1;
 
@@ -171,6 +173,7 @@ static int place(struct ko *ko, struct ko_section *s, enum ko_part part, uint32_
 		return ko_refuse(ko, "section %s has alignment %llu", s->name,
 				 (unsigned long long)align);
 	s->offset = (*size + (uint32_t)align - 1) & ~((uint32_t)align - 1);
+	s->in_part = s->offset - start;
 	s->place = part == KO_CORE ? KO_IN_CORE : KO_IN_INIT;
 	if (s->offset + s->sh.sh_size > PART_MAX)
 		return ko_refuse(ko, "is too large");
@@ -183,16 +186,18 @@ static int lay_out_part(struct ko *ko, enum ko_part part)
 {
 	static const struct {
 		uint64_t has, has_not;
+		uint8_t part[KO_PARTS];
 	} groups[] = {
-		{ SHF_EXECINSTR | SHF_ALLOC, 0 },
-		{ SHF_ALLOC, SHF_WRITE },
-		{ RO_AFTER_INIT | SHF_ALLOC, 0 },
-		{ SHF_WRITE | SHF_ALLOC, 0 },
+		{ SHF_EXECINSTR | SHF_ALLOC, 0, { VBH_PART_TEXT, VBH_PART_INIT_TEXT } },
+		{ SHF_ALLOC, SHF_WRITE, { VBH_PART_RODATA, VBH_PART_INIT_RODATA } },
+		{ RO_AFTER_INIT | SHF_ALLOC, 0, { VBH_PART_RO_AFTER_INIT, VBH_PART_INIT_DATA } },
+		{ SHF_WRITE | SHF_ALLOC, 0, { VBH_PART_DATA, VBH_PART_INIT_DATA } },
 	};
 	struct ko_image *image = &ko->part[part];
-	uint32_t size = 0;
+	uint32_t size = 0, start;
 
 	for (size_t g = 0; g < sizeof(groups) / sizeof(groups[0]); g++) {
+		start = size;
 		for (size_t i = 1; i < ko->nr_sections; i++) {
 			struct ko_section *s = &ko->sections[i];
 			uint64_t flags = loader_flags(s);
@@ -201,9 +206,10 @@ static int lay_out_part(struct ko *ko, enum ko_part part)
 			if ((flags & groups[g].has) != groups[g].has || flags & groups[g].has_not ||
 			    s->place || !strncmp(s->name, ".init", 5) != (part == KO_INIT))
 				continue;
-			err = place(ko, s, part, &size);
+			err = place(ko, s, part, start, &size);
 			if (err)
 				return err;
+			s->part = groups[g].part[part];
 		}
 		if (g < 3)
 			size = pages(size);
@@ -381,10 +387,9 @@ static int symbol_target(struct ko *ko, uint32_t sym, uint16_t *base, int64_t *v
 	s = y->st_shndx < ko->nr_sections ? &ko->sections[y->st_shndx] : NULL;
 	if (!s || s->place == KO_NOWHERE)
 		return ko_refuse(ko, "refers to %s, which is not loaded", ko_sym_name(ko, sym));
-	*base = s->place == KO_IN_CORE ? VBH_BASE_CORE :
-		s->place == KO_IN_INIT ? VBH_BASE_INIT : VBH_BASE_PERCPU;
+	*base = s->place == KO_PERCPU ? VBH_BASE_PERCPU : VBH_BASE_PART + s->part;
 	if (s->place != KO_PERCPU)
-		at = s->offset;
+		at = s->in_part;
 	if (__builtin_add_overflow(*value, at, value))
 		return ko_refuse(ko, "symbol %s is too far away", ko_sym_name(ko, sym));
 	return 0;

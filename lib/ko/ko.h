@@ -25,9 +25,17 @@ struct ko_section {
 	const uint8_t *data;	/* NULL: none, or no bits */
 	enum ko_place place;
 	uint32_t offset;
+	uint8_t part;		/* enum vbh_part, of one that is placed */
+	uint32_t in_part;	/* and its offset there */
 	GElf_Rela *relocs;	/* that apply to it, by offset */
 	size_t nr_relocs;
 };
+
+/* The base of addresses in the text of a part. */
+static inline uint16_t ko_text_base(enum ko_part part)
+{
+	return VBH_BASE_PART + (part == KO_INIT ? VBH_PART_INIT_TEXT : VBH_PART_TEXT);
+}
 
 /* A relocated field in text or constants, or in a table. */
 struct ko_reloc {

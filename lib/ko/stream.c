@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1
 /*
  * The description of a module in the form that the hypervisor takes it in, and
- * the digest of it with the module's own bytes in between, as core/module_fields.c
+ * the digest of it with the module's own bytes in between, as core/listed/module_fields.c
  * computes it over the module in memory.
  */
 #include <errno.h>
@@ -90,12 +90,19 @@ static int put_image(struct ko *ko, struct stream *s, struct ko_image *image)
 
 		if (last && !f->len && !last->len && last->offset == f->offset)
 			continue;	/* a function with two names */
-		if (f->offset < at)
+		if (f->offset < at || (f->offset < image->text && f->len > image->text - f->offset))
 			return ko_refuse(ko, "fields overlap at 0x%x", f->offset);
+		/* Text and constants are two parts. */
+		if (at < image->text && f->offset >= image->text)
+			err = put_field(s, image, &at, image->text, NULL);
+		if (err)
+			break;
 		err = put_field(s, image, &at, f->offset, f);
 		at += f->len;
 		last = f;
 	}
+	if (!err && at < image->text)
+		err = put_field(s, image, &at, image->text, NULL);
 	if (!err && at < image->ro)
 		err = put_field(s, image, &at, image->ro, NULL);
 	return err;
@@ -107,10 +114,12 @@ int ko_stream(struct ko *ko, struct ko_description *d)
 	int err;
 
 	*d = (struct ko_description){ .layout = {
-		.core_text = ko->part[KO_CORE].text,
-		.core_ro = ko->part[KO_CORE].ro,
-		.init_text = ko->part[KO_INIT].text,
-		.init_ro = ko->part[KO_INIT].ro,
+		.len = {
+			[VBH_PART_TEXT] = ko->part[KO_CORE].text,
+			[VBH_PART_RODATA] = ko->part[KO_CORE].ro - ko->part[KO_CORE].text,
+			[VBH_PART_INIT_TEXT] = ko->part[KO_INIT].text,
+			[VBH_PART_INIT_RODATA] = ko->part[KO_INIT].ro - ko->part[KO_INIT].text,
+		},
 		.symbols = (uint32_t)ko->nr_hashes,
 		.exports = (uint32_t)ko->nr_exports,
 	} };

@@ -235,7 +235,7 @@ static void check_part(const uint8_t **p, size_t *left, uint32_t len)
 	}
 }
 
-/* As the hypervisor goes through it (core/module_fields.c). */
+/* As the hypervisor goes through it (core/listed/module_fields.c). */
 static void check(const struct ko_description *d)
 {
 	size_t names = d->layout.symbols * sizeof(uint64_t) +
@@ -244,8 +244,8 @@ static void check(const struct ko_description *d)
 	size_t left = d->len - names;
 
 	hold(names <= d->len);
-	check_part(&p, &left, d->layout.core_ro);
-	check_part(&p, &left, d->layout.init_ro);
+	for (int i = 0; i < VBH_PARTS_CHECKED; i++)
+		check_part(&p, &left, d->layout.len[i]);
 	hold(!left);
 }
 

@@ -112,8 +112,8 @@ static void another_begin(struct input *in)
 {
 	static const u64 at[] = { NEW, NEW + 0x1000, KTEXT, MOD, TRAMP, ~0xfffull };
 	struct vbh_module m = {
-		.size = sizeof(m), .tag = a_tag(in), .core = at[in_u8(in) % 6],
-		.init = at[in_u8(in) % 6], .layout = described.layout, .rule = VBH_RULE_DENY,
+		.size = sizeof(m), .tag = a_tag(in), .part = { at[in_u8(in) % 6],
+		at[in_u8(in) % 6], at[in_u8(in) % 6], at[in_u8(in) % 6] }, .layout = described.layout, .rule = VBH_RULE_DENY,
 	};
 
 	module_call(VBH_MODULE_BEGIN, m.tag, &m, sizeof(m), sizeof(m));
@@ -181,10 +181,10 @@ static void a_step(struct input *in)
 static void check_tables(void)
 {
 	struct patch_state *p = &body->guest.patch;
-	struct listed_state *m = &body->guest.module;
+	struct known_state *k = &body->guest.known;
 	const struct vec *const v[] = {
-		&p->texts, &p->mcount, &p->jumps, &p->calls, &p->entries,
-		&m->symbols, &m->modules, &m->catalogue,
+		&k->texts, &p->mcount, &p->jumps, &p->calls, &p->entries,
+		&k->symbols, &k->modules, &body->guest.module.catalogue,
 	};
 	u32 i, j;
 

@@ -65,6 +65,9 @@ for state in ${states:-${*:-plain sealed}}; do
 	esac
 	pass "$state"
 done
+# Of them nothing could be seen under VBH either.
+refuted "each of the tools' commands works without VBH" \
+	grep '^tools	.*	[^w	][^	]*$' /tmp/results.plain
 [ -e /tmp/results.again ] || cp /tmp/results.plain /tmp/results.again
 for state in open sealed; do
 	[ ! -e /tmp/results.$state ] || tap awk -v state=$state -f /rig/kernel/compare.awk \

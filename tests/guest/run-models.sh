@@ -8,6 +8,7 @@
 . /rig/lib.sh
 . /rig/work.sh
 flip=/sys/kernel/debug/vbh_attack/flip
+files="--vmlinux /boot/vmlinux --modules /lib/modules/$(uname -r) --modules /rig"
 
 # What the kernel has to say of its processor as it boots is no matter here.
 dmesg -c > /dev/null
@@ -16,8 +17,7 @@ dmesg -c > /dev/null
 clean()
 {
 	local text
-	text=$(vbhctl smc diff --disasm --modules "/lib/modules/$(uname -r)" --modules /rig) ||
-		{ echo "$text"; return 1; }
+	text=$(vbhctl smc diff --disasm $files) || { echo "$text"; return 1; }
 	[ -z "$text" ] || { echo "$text"; return 1; }
 }
 
@@ -38,7 +38,7 @@ locks()
 {
 	local state="lock prefix"
 	[ "$(cat /sys/devices/system/cpu/possible)" != 0 ] || state="no lock prefix"
-	vbhctl smc sites refcount_dec_and_mutex_lock | tee /tmp/sites | grep -q "  $state$"
+	vbhctl smc sites $files refcount_dec_and_mutex_lock | tee /tmp/sites | grep -q "  $state$"
 }
 
 # Where the kernel's indirect branches go for ITS: a page, as an offset from _text.
@@ -47,7 +47,7 @@ thunks()
 	local text function at
 	text=$(sed -n 's/^ffffffff\([0-9a-f]*\) . _text$/\1/p' /proc/kallsyms)
 	for function in vfs_read vfs_write do_sched_yield notify_change vfs_fsync_range; do
-		at=$(vbhctl smc sites $function |
+		at=$(vbhctl smc sites $files $function |
 			sed -n 's/.* retpoline .* 0xffffffff\([c-f][0-9a-f]\{7\}\)$/\1/p' |
 			head -n 1)
 		[ -z "$at" ] || break

@@ -8,8 +8,8 @@
 # instructions, and those of KVM for each step are judged too.
 
 here=$(dirname "$(readlink -f "$0")")
-PLAIN=${PLAIN:-$here/../../build/kvm-plain}
-VBH=${VBH:-$here/../../build/kvm}
+PLAIN=${PLAIN:-$here/../../build/$(uname -r)/kvm-plain}
+VBH=${VBH:-$here/../../build/$(uname -r)/kvm}
 out=$(mktemp -d "${TMPDIR:-/tmp}/same.XXXXXX")
 trap 'rm -r "$out"' EXIT
 tracing=/sys/kernel/tracing

@@ -43,6 +43,14 @@ static bool has_leaf(struct vcpu *vcpu)
 	       (uint32_t)r.rdx == VBH_CPUID_SIG_EDX;
 }
 
+/* VBH_FEAT_* of a VM's leaf. */
+static uint32_t features(struct vcpu *vcpu)
+{
+	struct regs r = { .rax = LEAF + 1 };
+
+	return vcpu_do(vcpu, CODE_CPUID, &r) ? 0 : r.rbx;
+}
+
 static void discovery(void)
 {
 	struct vm *without = vm_new(KVM_X86_VBH_DISABLE, 1), *with = vm_new(KVM_X86_VBH_ENABLE, 1);
@@ -58,6 +66,7 @@ static void discovery(void)
 	      "nor has it a state");
 	check(has_leaf(with->vcpu), "a VM that was given it does");
 	vcpu_do(with->vcpu, CODE_CPUID, &r);
+	r.rbx &= ~(VBH_FEAT_EXEC_SPLIT | VBH_FEAT_EXEC_KERNEL);		/* as the processor has it */
 	check(r.rcx == VBH_BODY_KVM && r.rbx == (VBH_FEAT_HOTPLUG | VBH_FEAT_STOP) && !r.rdx,
 	      "the leaf says that it is KVM, and that nothing was asked for");
 	check(ioctl(without->fd, KVM_ENABLE_CAP, &cap) && errno == EBUSY,
@@ -101,6 +110,66 @@ static void memory(void)
 	struct vcpu *late = vm_add_vcpu(vm);
 
 	check(vcpu_store(late, page + 3 * PAGE, 1) == END_GP, "nor by a vCPU that came later");
+	vm_free(vm);
+}
+
+#define ALIAS		(4ull << 20)	/* from the kernel's address of a page to the user's */
+
+/* NOP, OUT at the start of a page: does it get there, in ring 0 or 3? */
+static bool executes(struct vcpu *vcpu, uint64_t gpa, bool user)
+{
+	struct kvm_regs r = { .rip = gpa + (user ? ALIAS : 0), .rflags = user ? 0x3002 : 2 };
+	struct kvm_sregs s;
+	bool there;
+
+	if (ioctl(vcpu->fd, KVM_GET_SREGS, &s))
+		die("KVM_GET_SREGS");
+	if (user) {
+		s.cs.dpl = s.ss.dpl = 3;
+		s.cs.selector |= 3;
+		s.ss.selector |= 3;
+	}
+	if (ioctl(vcpu->fd, KVM_SET_SREGS, &s) || ioctl(vcpu->fd, KVM_SET_REGS, &r))
+		die("ring %d", user ? 3 : 0);
+	there = vcpu_continue(vcpu) == END_OTHER && vcpu->run->exit_reason == KVM_EXIT_IO;
+	vcpu_long_mode(vcpu);
+	return there;
+}
+
+/* Where MBEC or GMET gives a right to execute to the kernel and one to the user. */
+static void exec_split(void)
+{
+	struct vm *vm = vm_new(KVM_X86_VBH_ENABLE, 1);
+	uint64_t *pd = (uint64_t *)(vm->mem + AT_PML4 + 2 * PAGE);
+	const uint64_t user = page, kernel = page + PAGE, both = page + 2 * PAGE;
+	struct vcpu *a = vm->vcpu;
+	uint32_t feat = features(a);
+	uint64_t at;
+
+	/* The same 2 MiB: the kernel's, and as an alias the user's. */
+	pd[4] = pd[2];
+	pd[2] &= ~4ull;
+	for (at = page; at < page + 3 * PAGE; at += PAGE)
+		memcpy(vm->mem + at, "\x90\xe6\x80", 3);
+	check(executes(a, user, false) && executes(a, user, true),
+	      "kernel and user execute a page that nothing protects");
+	if (!(feat & VBH_FEAT_EXEC_SPLIT)) {
+		check(region_add(a, user, PAGE, R | VBH_XU, 1) == -EINVAL,
+		      "the user's right to execute is not had alone without MBEC or GMET");
+		vm_free(vm);
+		return;
+	}
+	check(!region_add(a, user, PAGE, R | VBH_XU, 1), "the user's right to execute can be had alone");
+	check(executes(a, user, true) && !executes(a, user, false),
+	      "then the user executes the page, and the kernel does not");
+	check(!region_add(a, both, PAGE, RX, 2) && executes(a, both, false) && executes(a, both, true),
+	      "both execute a page that is left to both");
+	check(region_add(a, kernel, PAGE, R | VBH_X, 3) ==
+	      (feat & VBH_FEAT_EXEC_KERNEL ? 0 : -EINVAL),
+	      "the kernel's right alone is refused where there is no such thing");
+	if (feat & VBH_FEAT_EXEC_KERNEL)
+		check(executes(a, kernel, false) && !executes(a, kernel, true),
+		      "else the kernel executes the page, and the user does not");
 	vm_free(vm);
 }
 
@@ -685,7 +754,10 @@ static void resets(void)
 #define MODULE_GVA	0xffffffffc0000000ull
 #define MODULE_GPA	(AT_FREE + 64 * PAGE)
 
-static const struct vbh_layout module_layout = { PAGE, PAGE, PAGE, PAGE, 0, 0 };
+static const struct vbh_layout module_layout = {
+	.len = { [VBH_PART_TEXT] = PAGE, [VBH_PART_INIT_TEXT] = PAGE },
+};
+
 static const struct vbh_field module_fields[4] = {
 	{ .kind_skip = VBH_FIELD_SKIP_MAX }, { .kind_skip = PAGE - VBH_FIELD_SKIP_MAX },
 	{ .kind_skip = VBH_FIELD_SKIP_MAX }, { .kind_skip = PAGE - VBH_FIELD_SKIP_MAX },
@@ -721,9 +793,11 @@ static int64_t module_call(struct vm *vm, enum vbh_module_op op, const void *dat
 static int64_t load_module(struct vm *vm)
 {
 	const struct vbh_module m = {
-		.size = sizeof(m), .tag = MODULE_TAG, .core = MODULE_GVA,
-		.init = MODULE_GVA + PAGE, .layout = module_layout, .rule = VBH_RULE_DENY,
-		.name = "tiny",
+		.size = sizeof(m), .tag = MODULE_TAG,
+		.part = {
+			[VBH_PART_TEXT] = MODULE_GVA, [VBH_PART_INIT_TEXT] = MODULE_GVA + PAGE,
+		},
+		.layout = module_layout, .rule = VBH_RULE_DENY, .name = "tiny",
 	};
 	const struct vbh_text runs[2] = {
 		{ .gva = MODULE_GVA, .gpa = MODULE_GPA, .len = PAGE, .tag = MODULE_TAG },
@@ -875,6 +949,7 @@ int main(void)
 	vm_open();
 	discovery();
 	memory();
+	exec_split();
 	rules();
 	pins();
 	floors();

@@ -36,9 +36,9 @@ static struct content {
 	struct state_head head;
 	struct state_vcpu vcpu[VCPUS];
 	struct region region[8];
-	struct patch_text text[2];
+	struct known_text text[2];
 	u32 texts;
-	struct patch_place place[2];
+	struct known_place place[2];
 	u32 places;		/* 0: as the texts have it */
 	struct patch_tramp tramp;
 	struct known_module module;
@@ -59,9 +59,9 @@ static void *put_vec(void *to, u32 nr, const void *from, size_t size)
 static void place(struct content *c)
 {
 	for (c->places = 0; c->places < c->texts; c->places++) {
-		const struct patch_text *t = &c->text[c->places];
+		const struct known_text *t = &c->text[c->places];
 
-		c->place[c->places] = (struct patch_place){ t->gfn, t->pages, t->gva, t->tag };
+		c->place[c->places] = (struct known_place){ t->gfn, t->pages, t->gva, t->tag };
 	}
 }
 
@@ -124,14 +124,15 @@ static void make_good(void)
 	add_region(text, 4 * PAGE, TAG, VBH_REGION_MODULE_TEXT);
 	add_region(tramp, PAGE, 0, VBH_REGION_FTRACE);
 	good.texts = 2;
-	good.text[0] = (struct patch_text){ TEXT_GVA, 4, text / PAGE, TAG };
-	good.text[1] = (struct patch_text){ TEXT_GVA + 4 * PAGE, 1, text / PAGE + 8, TAG };
+	good.text[0] = (struct known_text){ TEXT_GVA, 4, text / PAGE, TAG };
+	good.text[1] = (struct known_text){ TEXT_GVA + 4 * PAGE, 1, text / PAGE + 8, TAG };
 	good.tramp = (struct patch_tramp){
 		.gva = TEXT_GVA + 64 * PAGE, .gfn = tramp / PAGE, .users = 1,
 		.region = good.head.next_id - 1,
 	};
 	good.module = (struct known_module){
-		TAG, MODULE_ACCEPTED, { TEXT_GVA, TEXT_GVA + 5 * PAGE - 1 }, { 1, 0 },
+		.tag = TAG, .step = MODULE_ACCEPTED,
+		.part = { { TEXT_GVA, TEXT_GVA + 5 * PAGE - 1 }, { 1, 0 }, { 1, 0 }, { 1, 0 } },
 	};
 	free(block);
 	vm_free(vm);
@@ -154,8 +155,8 @@ static void texts(struct vm *vm)
 	REFUSED(vm, "one behind the end of memory", made.text[1].gfn = made.head.max_gpa / PAGE);
 	REFUSED(vm, "one that reaches there", made.text[1].gfn = made.head.max_gpa / PAGE - 1,
 		made.text[1].pages = 2);
-	REFUSED(vm, "a module that ends before it begins", made.module.core.last = TEXT_GVA - 1);
-	REFUSED(vm, "one whose init does", made.module.init.last = 0, made.module.init.first = 2);
+	REFUSED(vm, "a module that ends before it begins", made.module.part[0].last = TEXT_GVA - 1);
+	REFUSED(vm, "one whose init does", made.module.part[2].last = 0, made.module.part[2].first = 2);
 	REFUSED(vm, "a region of its text that is larger than that",
 		made.region[2].end = made.head.max_gpa);
 	REFUSED(vm, "a text whose memory is not told", place(&made), made.places = 1);

@@ -86,7 +86,7 @@ bochs_prepare()
 		vga: update_freq=1
 		cpu: model=$bochs_cpu, count=$cpus, ips=$ips, reset_on_triple_fault=0, ignore_bad_msrs=1
 		memory: guest=$mem, host=$((mem < 2048 ? mem : 2048))
-		romimage: file=/usr/share/bochs/BIOS-bochs-latest, options=fastboot
+		romimage: file=$bochs_share/BIOS-bochs-latest, options=fastboot
 		vgaromimage: file=$build/rom.bin
 		optramimage1: file=$work/image, address=0x57e0000
 		pci: enabled=1, chipset=i440fx
@@ -102,5 +102,5 @@ bochs_prepare()
 		info: action=report
 		debug: action=ignore
 	END
-	command=(bochs-bin -q -f "$work/bochsrc" -rc "$work/debugger")
+	command=("${bochs[@]}" -q -f "$work/bochsrc" -rc "$work/debugger")
 }

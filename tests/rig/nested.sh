@@ -4,7 +4,7 @@
 # The nested rig: what tests/rig/run sources to boot a KVM host in QEMU, which
 # sees this machine's root read-only over 9p and runs tests/rig/run --rig kvm in
 # it. From the environment come RIG_KVM, where the host's kvm.ko and kvm-amd.ko are
-# (build/kvm); RIG_HOST, a script for the host in place of that guest; and
+# (build/VERSION/kvm); RIG_HOST, a script for the host in place of that guest; and
 # RIG_HOST_APPEND, words for the host's command line (rig.kvm=vbh=1). Reads run's
 # variables; sets command.
 #
@@ -22,7 +22,8 @@ words()
 
 nested_prepare()
 {
-	local top modules=${RIG_KVM:-$here/../../build/kvm} inner=() host_files=() host_cpus=1
+	local kver=${kernel##*/vmlinuz-} top inner=() host_files=() host_cpus=1
+	local modules=${RIG_KVM:-$here/../../build/$kver/kvm}
 
 	top=$(readlink -f "$here/../..")
 	modules=$(readlink -f "$modules")
@@ -41,11 +42,11 @@ nested_prepare()
 		host_files+=(usr/sbin/vbhctl="$top/tools/vbhctl")
 	fi
 	words "${inner[@]}" > "$work/inner"
-	LD_LIBRARY_PATH=$top/lib "$here/initramfs" -o "$work/host.img" -r "$here/nested-host" -m 9p -m 9pnet_virtio \
+	LD_LIBRARY_PATH=$top/lib "$here/initramfs" -o "$work/host.img" -k "$kver" -r "$here/nested-host" -m 9p -m 9pnet_virtio \
 		-m virtio_pci -m irqbypass -m ccp rig/inner="$work/inner" \
 		rig/kvm.ko="$modules/kvm.ko" rig/kvm-amd.ko="$modules/kvm-amd.ko" "${host_files[@]}"
 	timeout=$((timeout + 90))
-	command=(qemu-system-x86_64 -accel "tcg,thread=$threads" -cpu max -smp "$host_cpus" -m $((mem + 1536))
+	command=("${qemu[@]}" -accel "tcg,thread=$threads" -cpu max -smp "$host_cpus" -m $((mem + 1536))
 		-no-user-config -nodefaults -display none -no-reboot
 		-chardev "file,id=com1,path=$work/com1" -serial chardev:com1
 		-chardev "file,id=com2,path=$work/com2" -serial chardev:com2

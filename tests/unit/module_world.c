@@ -84,14 +84,15 @@ static void describe_core(void)
 	field(N_TRACED, VBH_FIELD_MCOUNT, 0, 0, 5, NULL, 0);
 	field(N_CALL, VBH_FIELD_CALL, 0, 0, 5, NULL, 0);
 	field(N_PC32, VBH_FIELD_PC32, F1_SYMBOL, -4, 4, NULL, 0);
-	field(N_JUMP, VBH_FIELD_JUMP5, VBH_BASE_CORE, N_JUMP_TO, 5, NULL, 0);
+	field(N_JUMP, VBH_FIELD_JUMP5, VBH_BASE_PART + VBH_PART_TEXT, N_JUMP_TO, 5, NULL, 0);
 	field(N_RETURN, VBH_FIELD_RETURN, THUNK_SYMBOL, 0, 5, NULL, 0);
 	field(N_CHOICE, VBH_FIELD_CHOICE, 5, sizeof(choices), 5, &choices, sizeof(choices));
-	field(N_JUMP2, VBH_FIELD_JUMP2, VBH_BASE_CORE, N_JUMP_TO, 2, NULL, 0);
+	field(N_JUMP2, VBH_FIELD_JUMP2, VBH_BASE_PART + VBH_PART_TEXT, N_JUMP_TO, 2, NULL, 0);
 	field(N_TAIL, VBH_FIELD_TAIL6, 0, 0x84, 6, NULL, 0);
 	for (i = N_MANY; i < N_MANY_END; i += 8)
 		field(i, VBH_FIELD_MCOUNT, 0, 0, 5, NULL, 0);
-	field(N_ABS64, VBH_FIELD_ABS64, VBH_BASE_CORE, N_F, 8, NULL, 0);
+	field(0x1000, VBH_FIELD_NONE, 0, 0, 0, NULL, 0);
+	field(N_ABS64, VBH_FIELD_ABS64, VBH_BASE_PART + VBH_PART_TEXT, N_F, 8, NULL, 0);
 	field(N_ABS32, VBH_FIELD_ABS32, VBH_BASE_PERCPU, 0x10, 4, NULL, 0);
 	field(N_ANY, VBH_FIELD_ANY, 0, N_ANY_END - N_ANY, N_ANY_END - N_ANY, NULL, 0);
 	field(0x2000, VBH_FIELD_NONE, 0, 0, 0, NULL, 0);
@@ -101,12 +102,12 @@ static void describe(void)
 {
 	const u64 hashes[] = { vbh_symbol_hash("f1"), vbh_symbol_hash("thunk") };
 	const struct vbh_export export = {
-		.hash = vbh_symbol_hash("new_f"), .base = VBH_BASE_CORE, .addend = N_F,
+		.hash = vbh_symbol_hash("new_f"), .base = VBH_BASE_PART + VBH_PART_TEXT, .addend = N_F,
 	};
 
 	memset(&described, 0, sizeof(described));
 	described.layout = (struct vbh_layout){
-		.core_text = 0x1000, .core_ro = 0x2000, .init_text = 0x1000, .init_ro = 0x1000,
+		.len = { 0x1000, 0x1000, 0x1000, 0 },
 		.symbols = 2, .exports = 1,
 	};
 	at = 0;
@@ -150,10 +151,13 @@ static void relocate(void)
 	memcpy(module_at(NEW_INIT + N_INIT_TRACED), nop5, 5);
 }
 
+u64 new_rodata;
+
 void module_make(void)
 {
 	u32 i;
 
+	new_rodata = NEW + 0x1000;
 	for (i = 0; i < sizeof(file); i++)
 		file[i] = 0x40 + i % 61;
 	file[N_PC32 - 1] = 0xe8;
@@ -195,8 +199,9 @@ s64 module_call(u32 op, u32 tag, const void *data, u32 len, u64 count)
 s64 module_begin(u32 tag)
 {
 	struct vbh_module m = {
-		.size = sizeof(m), .tag = tag, .core = NEW, .init = NEW_INIT, .percpu = NEW_PERCPU,
-		.layout = described.layout, .rule = VBH_RULE_DENY, .name = "new",
+		.size = sizeof(m), .tag = tag, .percpu = NEW_PERCPU,
+		.part = { NEW, new_rodata, NEW_INIT }, .layout = described.layout,
+		.rule = VBH_RULE_DENY, .name = "new",
 	};
 
 	return module_call(VBH_MODULE_BEGIN, tag, &m, sizeof(m), sizeof(m));
@@ -206,7 +211,7 @@ s64 module_pages(void)
 {
 	const struct vbh_text runs[] = {
 		{ .gva = NEW, .gpa = NEW_TEXT_GPA, .len = 0x1000, .tag = NEW_TAG },
-		{ .gva = NEW + 0x1000, .gpa = NEW_RO_GPA, .len = 0x1000, .tag = NEW_TAG },
+		{ .gva = new_rodata, .gpa = NEW_RO_GPA, .len = 0x1000, .tag = NEW_TAG },
 		{ .gva = NEW_INIT, .gpa = NEW_INIT_GPA, .len = 0x1000, .tag = NEW_TAG },
 	};
 

@@ -7,6 +7,7 @@
 #define MODULE_WORLD_H
 
 #include "patch_world.h"
+#include "listed/module.h"
 
 #define NEW		0xffffffffc0400000ull	/* its core part: two pages, apart */
 #define NEW_TEXT_GPA	0x130000ull
@@ -37,6 +38,8 @@ extern struct description described;
 
 /* The module in memory, and `described` with its digest. */
 void module_make(void);
+/* Where its constants are; not of necessity behind the text. */
+extern u64 new_rodata;
 /* Tell the catalogue and what the kernel exports. */
 void module_list(void);
 /* The bytes of the module where they stand now. */

@@ -8,6 +8,7 @@
 #define PATCH_WORLD_H
 
 #include "body.h"
+#include "text/patch.h"
 
 #define KTEXT		0xffffffff81000000ull
 #define KTEXT_GPA	AT_TEXT

@@ -69,7 +69,7 @@ static void malformed_regions_are_refused(void **state)
 	bad[6].len = BODY_MAX_GPA;
 	bad[7].rights = 16;
 	bad[8].rights = VBH_W;
-	bad[9].rights = VBH_R | VBH_X;		/* without VBH_FEAT_EXEC_SPLIT */
+	bad[9].rights = VBH_R | VBH_X;		/* without VBH_FEAT_EXEC_KERNEL */
 	bad[10].rights = VBH_X | VBH_XU;	/* without VBH_FEAT_EXEC_ONLY */
 	bad[11].kind = VBH_REGION_RING;
 	bad[12].kind = VBH_NR_REGION_KINDS;
@@ -82,7 +82,15 @@ static void malformed_regions_are_refused(void **state)
 		assert_int_equal(call(VBH_HC_REGION_ADD, AT_REQUEST, 1, 0), -EINVAL);
 	}
 	assert_int_equal(body->guest.regions.nr, 1);
+	/* The user's right alone, the kernel's alone: each has its feature. */
+	bad[7].rights = VBH_R | VBH_XU;
+	memcpy(body->mem + AT_REQUEST, &bad[7], sizeof(bad[7]));
+	assert_int_equal(call(VBH_HC_REGION_ADD, AT_REQUEST, 1, 0), -EINVAL);
 	body->guest.features |= VBH_FEAT_EXEC_SPLIT | VBH_FEAT_EXEC_ONLY;
+	assert_int_equal(call(VBH_HC_REGION_ADD, AT_REQUEST, 1, 0), 0);
+	memcpy(body->mem + AT_REQUEST, &bad[9], sizeof(bad[9]));
+	assert_int_equal(call(VBH_HC_REGION_ADD, AT_REQUEST, 1, 0), -EINVAL);
+	body->guest.features |= VBH_FEAT_EXEC_KERNEL;
 	for (i = 9; i < 11; i++) {
 		memcpy(body->mem + AT_REQUEST, &bad[i], sizeof(bad[i]));
 		assert_int_equal(call(VBH_HC_REGION_ADD, AT_REQUEST, 1, 0), 0);

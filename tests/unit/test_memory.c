@@ -496,6 +496,13 @@ static void under_log_a_fetch_is_recorded_once_and_then_let_go(void **state)
 	add_region(AT_TEXT + 0x8000, 4096, 0, 3, VBH_REGION_OTHER, VBH_RULE_LOG, 0);
 	assert_int_equal(access_at(AT_TEXT + 0x8000, VBH_XU), VBH_ALLOW);
 	assert_int_equal(body->stage2[AT_TEXT / 4096 + 8], TEXT);
+	/* With GMET the user's right can be had alone, the kernel's can not. */
+	body->guest.features |= VBH_FEAT_EXEC_SPLIT;
+	add_region(AT_TEXT + 0x9000, 8192, VBH_R, 3, VBH_REGION_OTHER, VBH_RULE_LOG, 0);
+	assert_int_equal(access_at(AT_TEXT + 0x9000, VBH_XU), VBH_ALLOW);
+	assert_int_equal(body->stage2[AT_TEXT / 4096 + 9], VBH_R | VBH_XU);
+	assert_int_equal(access_at(AT_TEXT + 0xa000, VBH_X), VBH_ALLOW);
+	assert_int_equal(body->stage2[AT_TEXT / 4096 + 10], TEXT);
 	/* Where a stronger rule holds too, that one holds. */
 	add_region(AT_TEXT + 0x4000, 4096, VBH_R, 3, VBH_REGION_OTHER, VBH_RULE_LOG, 0);
 	add_region(AT_TEXT + 0x4000, 4096, VBH_R, 3, VBH_REGION_OTHER, VBH_RULE_DENY, 0);

@@ -335,7 +335,7 @@ static void text_is_cleared_before_it_goes(void **state)
 
 	(void)state;
 	assert_int_equal(module_load(), 0);
-	assert_true(symbol_find(&body->guest.module, vbh_symbol_hash("new_f"), &value));
+	assert_true(symbol_find(&body->guest.known, vbh_symbol_hash("new_f"), &value));
 	assert_int_equal(value, NEW + N_F);
 	assert_int_equal(module_repeat(VBH_MODULE_LIVE, NEW_TAG), 0);
 	for (i = 0; i < 0x1000; i++)
@@ -350,7 +350,7 @@ static void text_is_cleared_before_it_goes(void **state)
 	assert_int_equal(body->stage2[NEW_TEXT_GPA / 4096], VBH_RWX);
 	assert_int_equal(body->stage2[NEW_RO_GPA / 4096], VBH_RWX);
 	assert_int_equal(patch_sites(&body->guest.patch), sites);
-	assert_false(symbol_find(&body->guest.module, vbh_symbol_hash("new_f"), &value));
+	assert_false(symbol_find(&body->guest.known, vbh_symbol_hash("new_f"), &value));
 	assert_int_equal(module_repeat(VBH_MODULE_GONE, NEW_TAG), -ENOENT);
 
 	module_make();
@@ -432,7 +432,7 @@ static void a_malformed_run_is_not_taken(void **state)
 static void a_malformed_module_is_not_taken(void **state)
 {
 	struct vbh_module m = {
-		.size = sizeof(m), .tag = NEW_TAG, .core = NEW, .init = NEW_INIT,
+		.size = sizeof(m), .tag = NEW_TAG, .part = { NEW, NEW + 0x1000, NEW_INIT },
 		.layout = described.layout, .rule = VBH_RULE_DENY,
 	};
 
@@ -440,19 +440,23 @@ static void a_malformed_module_is_not_taken(void **state)
 	NOT_A_MODULE(size, 0);
 	NOT_A_MODULE(tag, NEW_TAG + 1);
 	NOT_A_MODULE(tag, 9);
-	NOT_A_MODULE(core, NEW + 8);
-	NOT_A_MODULE(core, 0x1000);
-	NOT_A_MODULE(core, ~0xfffull);
-	NOT_A_MODULE(init, 0);
-	NOT_A_MODULE(init, NEW + 0x1000);
-	NOT_A_MODULE(core, KTEXT);
-	NOT_A_MODULE(core, KTEXT - 0x1000);
-	NOT_A_MODULE(core, KTEXT + KTEXT_LEN - 0x1000);
-	NOT_A_MODULE(init, MOD + 0x1000);
-	NOT_A_MODULE(layout.core_text, 0x800);
-	NOT_A_MODULE(layout.core_text, 0x3000);
-	NOT_A_MODULE(layout.core_ro, 0x80000000u);
-	NOT_A_MODULE(layout.init_ro, 0xfffff000u);
+	NOT_A_MODULE(part[VBH_PART_TEXT], NEW + 8);
+	NOT_A_MODULE(part[VBH_PART_TEXT], 0x1000);
+	NOT_A_MODULE(part[VBH_PART_INIT_TEXT], 0);
+	NOT_A_MODULE(part[VBH_PART_INIT_TEXT], NEW + 0x1000);
+	NOT_A_MODULE(part[VBH_PART_TEXT], KTEXT);
+	NOT_A_MODULE(part[VBH_PART_TEXT], KTEXT + KTEXT_LEN - 0x1000);
+	NOT_A_MODULE(part[VBH_PART_INIT_TEXT], MOD + 0x1000);
+	NOT_A_MODULE(part[VBH_PART_RODATA], NEW);
+	NOT_A_MODULE(part[VBH_PART_RODATA], 0x1000);
+	NOT_A_MODULE(part[VBH_PART_RODATA], KTEXT);
+	NOT_A_MODULE(layout.len[VBH_PART_TEXT], 0x800);
+	NOT_A_MODULE(layout.len[VBH_PART_TEXT], 0x3000);
+	NOT_A_MODULE(layout.len[VBH_PART_RODATA], 0x80000000u);
+	NOT_A_MODULE(layout.len[VBH_PART_INIT_RODATA], 0xfffff000u);
+	m.layout.len[VBH_PART_INIT_TEXT] = 0x2000;
+	NOT_A_MODULE(part[VBH_PART_INIT_TEXT], ~0xfffull);
+	m.layout = described.layout;
 	NOT_A_MODULE(rule, VBH_RULE_LOG);
 	NOT_A_MODULE(rule, 4);
 	NOT_A_MODULE(reserved, 1);
@@ -463,11 +467,33 @@ static void a_malformed_module_is_not_taken(void **state)
 	assert_int_equal(module_call(VBH_MODULE_BEGIN, NEW_TAG, &m, sizeof(m), sizeof(m)), 0);
 }
 
+/* As Linux has them since 6.4: each part where there was room. */
+static void its_constants_may_lie_elsewhere(void **state)
+{
+	(void)state;
+	new_rodata = NEW - 0x40000;
+	assert_int_equal(module_load(), 0);
+	assert_int_equal(module_repeat(VBH_MODULE_LIVE, NEW_TAG), 0);
+	assert_true(region_denies(&body->guest.regions, NEW_RO_GPA, VBH_W) != NULL);
+	assert_int_equal(module_repeat(VBH_MODULE_GONE, NEW_TAG), 0);
+	assert_null(region_denies(&body->guest.regions, NEW_RO_GPA, VBH_W));
+	assert_int_equal(*module_at(NEW + N_TRACED), 0);
+}
+
+/* What leads to its data leads where that is said to be. */
+static void constants_that_lead_elsewhere_are_refused(void **state)
+{
+	(void)state;
+	*module_at(NEW + N_ABS64) ^= 1;
+	new_rodata = NEW - 0x40000;
+	assert_int_equal(module_load(), -EACCES);
+}
+
 /* A site in no page of the module's: it would be taken for the kernel's own. */
 static void a_site_outside_of_its_pages_is_refused(void **state)
 {
-	struct vbh_layout layout = { .core_text = 0x1000, .core_ro = 0x1000 };
-	struct vbh_field f = { .kind_skip = VBH_FIELD_JUMP5 << 12, .base = VBH_BASE_CORE };
+	struct vbh_layout layout = { .len = { 0x1000 } };
+	struct vbh_field f = { .kind_skip = VBH_FIELD_JUMP5 << 12, .base = VBH_BASE_PART };
 	u32 sites = patch_sites(&body->guest.patch);
 
 	(void)state;
@@ -483,9 +509,9 @@ static void a_site_outside_of_its_pages_is_refused(void **state)
 static void an_accepted_module_is_not_accepted_twice(void **state)
 {
 	struct vbh_module next = {
-		.size = sizeof(next), .tag = NEW_TAG + 1, .core = NEW + 0x100000,
-		.init = NEW_INIT, .rule = VBH_RULE_DENY,
-		.layout = { .core_ro = 0x1000, .init_text = 0x1000, .init_ro = 0x1000 },
+		.size = sizeof(next), .tag = NEW_TAG + 1, .rule = VBH_RULE_DENY,
+		.part = { 0, NEW + 0x100000, NEW_INIT },
+		.layout = { .len = { 0, 0x1000, 0x1000 } },
 	};
 
 	(void)state;
@@ -519,8 +545,8 @@ static void a_tag_is_of_one_thing(void **state)
 static void one_is_checked_at_a_time(void **state)
 {
 	const struct vbh_module other = {
-		.size = sizeof(other), .tag = NEW_TAG + 1, .core = NEW + 0x100000,
-		.layout = { .core_text = 0x1000, .core_ro = 0x1000 }, .rule = VBH_RULE_DENY,
+		.size = sizeof(other), .tag = NEW_TAG + 1, .part = { NEW + 0x100000 },
+		.layout = { .len = { 0x1000 } }, .rule = VBH_RULE_DENY,
 	};
 
 	(void)state;
@@ -559,7 +585,7 @@ static void catalogue_and_symbols_ascend(void **state)
 	body->guest.state = VBH_STATE_OPEN;
 	memcpy(body->mem + AT_REQUEST, s, sizeof(s));
 	assert_int_equal(call(VBH_HC_SYMBOLS, AT_REQUEST, 2, 0), -EINVAL);
-	assert_false(symbol_find(&body->guest.module, 1, &value));
+	assert_false(symbol_find(&body->guest.known, 1, &value));
 	assert_int_equal(call(VBH_HC_SYMBOLS, AT_REQUEST, 0, 0), -EINVAL);
 	assert_int_equal(call(VBH_HC_SYMBOLS, AT_REQUEST, VBH_MAX_BATCH + 1, 0), -EINVAL);
 	assert_int_equal(call(VBH_HC_CATALOGUE, AT_REQUEST, VBH_MAX_DIGESTS + 1, 0), -EINVAL);
@@ -567,11 +593,11 @@ static void catalogue_and_symbols_ascend(void **state)
 	s[0].hash = 1 | 5ull << 32;
 	memcpy(body->mem + AT_REQUEST, s, sizeof(s));
 	assert_int_equal(call(VBH_HC_SYMBOLS, AT_REQUEST, 2, 0), 0);
-	assert_true(symbol_find(&body->guest.module, 1, &value));
+	assert_true(symbol_find(&body->guest.known, 1, &value));
 	assert_int_equal(value, 2);
-	assert_true(symbol_find(&body->guest.module, 1 | 5ull << 32, &value));
+	assert_true(symbol_find(&body->guest.known, 1 | 5ull << 32, &value));
 	assert_int_equal(value, 1);
-	assert_false(symbol_find(&body->guest.module, 1 | 6ull << 32, &value));
+	assert_false(symbol_find(&body->guest.known, 1 | 6ull << 32, &value));
 }
 
 static void without_memory_it_is_an_error(void **state)
@@ -667,8 +693,8 @@ static void it_goes_when_none_is_under_check(void **state)
 static void it_can_not_lie_where_a_trampoline_is(void **state)
 {
 	struct vbh_module ask = {
-		.size = sizeof(ask), .tag = NEW_TAG, .core = TRAMP, .rule = VBH_RULE_DENY,
-		.layout = { .core_text = 4096, .core_ro = 4096 },
+		.size = sizeof(ask), .tag = NEW_TAG, .part = { TRAMP }, .rule = VBH_RULE_DENY,
+		.layout = { .len = { 4096 } },
 	};
 	const struct vbh_text t = {
 		.gva = TRAMP, .gpa = NEW_TEXT_GPA, .len = 4096, .tag = NEW_TAG,
@@ -687,6 +713,8 @@ int main(void)
 {
 	const struct CMUnitTest module[] = {
 		TEST(a_listed_module_is_accepted),
+		TEST(its_constants_may_lie_elsewhere),
+		TEST(constants_that_lead_elsewhere_are_refused),
 		TEST(a_changed_byte_is_refused),
 		TEST(a_changed_description_is_refused),
 		TEST(a_description_that_ends_early_or_late_is_refused),

@@ -192,13 +192,13 @@ static void a_batch_of_text_is_taken_whole_or_not_at_all(void **state)
 	t[1].len = 0x2000;
 	memcpy(body->mem + AT_REQUEST, t, sizeof(t));
 	assert_int_equal(call(VBH_HC_TEXT, AT_REQUEST, 2, 0), -EINVAL);
-	assert_int_equal(body->guest.patch.texts.nr, 1);
+	assert_int_equal(body->guest.known.texts.nr, 1);
 	t[1].gpa = MOD_GPA0 + 0x1000;
 	t[1].len = 0x1000;
 	memcpy(body->mem + AT_REQUEST, t, sizeof(t));
 	assert_int_equal(call(VBH_HC_TEXT, AT_REQUEST, 2, 0), 0);
-	assert_int_equal(body->guest.patch.texts.nr, 3);
-	assert_int_equal(patch_gva(&body->guest.patch, MOD_GPA0 + 0x1008), MOD + 0x1008);
+	assert_int_equal(body->guest.known.texts.nr, 3);
+	assert_int_equal(patch_gva(&body->guest, MOD_GPA0 + 0x1008), MOD + 0x1008);
 	assert_int_equal(call(VBH_HC_TEXT, AT_REQUEST, VBH_MAX_TEXTS + 1, 0), -EINVAL);
 }
 

@@ -11,6 +11,7 @@
 #include <linux/kernel.h>
 #include <linux/module.h>
 #include <linux/sched.h>
+#include "../../../linux/shape.h"
 #include <vbh/abi.h>
 
 enum outcome {

@@ -224,7 +224,7 @@ static void attack_exec(struct attempt *t)
 	pte_edit_begin(&edit, code);
 	exec_vector = 0;
 	WRITE_ONCE(exec_target, (unsigned long)code);
-	asm volatile(ANNOTATE_RETPOLINE_SAFE
+	asm volatile(ANNOTATE_RETPOLINE_SAFE "\n"
 		     "call *%[code]" : ASM_CALL_CONSTRAINT : [code] "r" (code) : "memory", "cc", "rax");
 	WRITE_ONCE(exec_target, 0);
 	pte_edit_end(&edit);

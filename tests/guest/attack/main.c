@@ -40,7 +40,10 @@ unsigned long attack_symbol(const char *name)
 {
 	unsigned long (*lookup)(const char *name) = (void *)kallsyms;
 
-	return lookup ? lookup(name) : 0;
+	const char *other = shape_other_name(name);
+	unsigned long at = lookup ? lookup(name) : 0;
+
+	return at || !other || !lookup ? at : lookup(other);
 }
 
 u32 attack_body(void)
@@ -214,10 +217,11 @@ DEFINE_SHOW_ATTRIBUTE(list);
 static int pretend_nosmt(void)
 {
 	enum cpuhp_smt_control *control = (void *)attack_symbol("cpu_smt_control");
+	unsigned int *siblings = (void *)attack_symbol("smp_num_siblings");
 
-	if (!control)
+	if (!control || !siblings)
 		return -ENOENT;
-	smp_num_siblings = 2;
+	*siblings = 2;
 	*control = CPU_SMT_DISABLED;
 	return 0;
 }

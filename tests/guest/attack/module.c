@@ -152,7 +152,9 @@ static void attack_not_listed(struct attempt *t)
 /* The last byte that could be executed, behind the module's own code. */
 static u8 *last_byte(struct module *mod)
 {
-	return mod->core_layout.base + mod->core_layout.text_size - 1;
+	struct shape_span text = shape_part(mod, VBH_PART_TEXT);
+
+	return (u8 *)text.start + text.len - 1;
 }
 
 static void make_alias(struct module *mod)
@@ -260,7 +262,7 @@ static void attack_race(struct attempt *t)
 /* CALL CALLED becomes CALL CALLED_NOW. */
 static void change_call(struct module *mod)
 {
-	u8 *at = mod->core_layout.base, *end = at + mod->core_layout.text_size - 5;
+	u8 *at = (u8 *)shape_part(mod, VBH_PART_TEXT).start, *end = last_byte(mod) - 4;
 	unsigned long from = attack_symbol(CALLED), to = attack_symbol(CALLED_NOW);
 	s32 is;
 
@@ -366,15 +368,49 @@ static void attack_description(struct attempt *t)
 /* A module that was never loaded, in the list: code of the attacker's. */
 static struct module *forged;
 
-static void *copy_of(const struct module_layout *from, struct module_layout *to)
+/* A copy where modules are, and executable ones among them. */
+static void *copy_of(const void *from, unsigned int size)
 {
 	void *(*alloc)(unsigned long size) = (void *)attack_symbol("module_alloc");
+	void *(*execmem)(int type, size_t size) = (void *)attack_symbol("execmem_alloc_rw");
+	void *copy = NULL;
 
-	*to = *from;
-	to->base = alloc && from->size ? alloc(from->size) : NULL;
-	if (to->base)
-		memcpy(to->base, from->base, from->size);
-	return to->base;
+	if (!execmem)
+		execmem = (void *)attack_symbol("execmem_alloc");
+	if (size && from)
+		copy = execmem ? execmem(0, size) : alloc ? alloc(size) : NULL;
+	if (copy)
+		memcpy(copy, from, size);
+	return copy;
+}
+
+static void copy_parts(const struct module *mod)
+{
+#ifdef SHAPE_MODULE_MEMORY
+	for_each_mod_mem_type(type) {
+		forged->mem[type] = mod->mem[type];
+		forged->mem[type].base = copy_of(mod->mem[type].base, mod->mem[type].size);
+	}
+#else
+	forged->core_layout = mod->core_layout;
+	forged->core_layout.base = copy_of(mod->core_layout.base, mod->core_layout.size);
+	forged->init_layout = mod->init_layout;
+	forged->init_layout.base = copy_of(mod->init_layout.base, mod->init_layout.size);
+#endif
+}
+
+static void free_parts(void)
+{
+#ifdef SHAPE_MODULE_MEMORY
+	void (*release)(void *at) = (void *)attack_symbol("execmem_free");
+
+	for_each_mod_mem_type(type)
+		if (forged->mem[type].base)
+			release(forged->mem[type].base);
+#else
+	vfree(forged->core_layout.base);
+	vfree(forged->init_layout.base);
+#endif
 }
 
 static void forge_module(struct module *mod)
@@ -384,8 +420,7 @@ static void forge_module(struct module *mod)
 		return;
 	strscpy(forged->name, mod->name, sizeof(forged->name));
 	forged->state = MODULE_STATE_COMING;
-	copy_of(&mod->core_layout, &forged->core_layout);
-	copy_of(&mod->init_layout, &forged->init_layout);
+	copy_parts(mod);
 }
 
 static void announce(struct attempt *t)
@@ -409,14 +444,13 @@ static void attack_list(struct attempt *t)
 	expect_refusal(t, VBH_MODULE_FIELD);
 	if (load_victim(t, forge_module, NULL))
 		unload_victim();
-	if (forged && forged->core_layout.base && forged->init_layout.base)
+	if (forged && shape_part(forged, VBH_PART_TEXT).start &&
+	    shape_part(forged, VBH_PART_INIT_TEXT).start)
 		announce(t);
 	else
 		attempt_unavailable(t, "there is no module " VICTIM);
-	if (forged) {
-		vfree(forged->core_layout.base);
-		vfree(forged->init_layout.base);
-	}
+	if (forged)
+		free_parts();
 	kfree(forged);
 	forged = NULL;
 }

@@ -110,8 +110,9 @@ patch()
 	probe=$1
 	shift
 	begin
+	dmesg -c > /dev/null
 	if ! insmod "$modules/$module.ko" 2> /tmp/said; then
-		result "not loaded: $(sed 's/.*: //' /tmp/said)"
+		result "not loaded: $(sed 's/.*: //' /tmp/said)$(dmesg | sed -n 's/.* vbh: [^ ]*/:/p')"
 	elif "$@"; then
 		unpatch "$(echo "$module" | tr - _)"
 		result "works"

@@ -22,6 +22,7 @@ says()
 }
 
 cd /tmp
+reads="md5sum /proc/mounts"	# by read(), where cat would splice
 if command -v trace-cmd > /dev/null; then
 	report='&& trace-cmd report -i /tmp/t.dat | head -n 200'
 	says trace-cmd-list 'function_graph' trace-cmd list -t
@@ -46,9 +47,9 @@ if command -v perf > /dev/null; then
 	says perf-trace 'openat\|newfstatat' perf trace ls /
 	says perf-probe '[1-9][0-9]* *probe:do_sys' "perf probe -q --del 'probe:*'; perf probe --add do_sys_openat2 && perf stat -e probe:do_sys_openat2 -a ls /; perf probe -q --del probe:do_sys_openat2"
 	says perf-uprobe 'probe_' "perf probe -x /usr/bin/attach probed && perf stat -e 'probe_attach:*' attach /nowhere; perf probe -q --del 'probe_attach:*'"
-	says perf-ftrace 'vfs_read' "perf ftrace -G vfs_read cat /proc/mounts"
-	says perf-ftrace-function 'vfs_read' "perf ftrace -t function -T 'vfs_*' cat /proc/mounts"
-	says perf-ftrace-latency 'DURATION' "perf ftrace latency -T vfs_read cat /proc/mounts"
+	says perf-ftrace 'vfs_read' "perf ftrace -G vfs_read $reads"
+	says perf-ftrace-function 'vfs_read' "perf ftrace -t function -T 'vfs_*' $reads"
+	says perf-ftrace-latency 'DURATION' "perf ftrace latency -T vfs_read $reads"
 	says perf-sched 'sleep\|Task' "perf sched record -q -o /tmp/p.data sleep 1 && perf sched latency -i /tmp/p.data | head -n 20"
 	says perf-breakpoint 'mem:' "perf stat -e mem:0x\$(grep ' vfs_read$' /proc/kallsyms | cut -d' ' -f1):x cat /proc/mounts"
 	says perf-kcore 'cpu-clock' "perf record -q -e cpu-clock --kcore -o /tmp/p.kcore sleep 1 && perf report --stdio -i /tmp/p.kcore | head -n 30"
@@ -57,12 +58,13 @@ fi
 if command -v bpftrace > /dev/null; then
 	says bpftrace-begin 'hello' "bpftrace -e 'BEGIN { printf(\"hello\\n\"); exit(); }'"
 	says bpftrace-tracepoint '@\[' "bpftrace -e 'tracepoint:syscalls:sys_enter_openat { @[comm] = count(); } interval:s:2 { exit(); }'"
-	says bpftrace-kfunc '@\[' "bpftrace -e 'kfunc:vfs_read { @[comm] = count(); } interval:s:2 { exit(); }' -c 'cat /proc/mounts'"
-	says bpftrace-kprobe '@\[' "bpftrace -e 'kprobe:vfs_read { @[comm] = count(); } interval:s:2 { exit(); }' -c 'cat /proc/mounts'"
+	says bpftrace-kfunc '@\[' "bpftrace -e 'kfunc:vfs_read { @[comm] = count(); } interval:s:2 { exit(); }' -c '$reads'"
+	says bpftrace-kprobe '@\[' "bpftrace -e 'kprobe:vfs_read { @[comm] = count(); } interval:s:2 { exit(); }' -c '$reads'"
 	says bpftrace-profile '@\[' "bpftrace -e 'profile:hz:99 { @[kstack] = count(); } interval:s:2 { exit(); }'"
 	says bpftrace-uprobe 'hit' "bpftrace -e 'uprobe:/usr/bin/attach:probed { printf(\"hit\\n\"); exit(); }' -c 'attach /rig/bpf'"
-	says bpftrace-vfscount '@\[' "timeout -s INT 20 bpftrace /usr/sbin/vfscount.bt"
-	says bpftrace-execsnoop 'ARGS' "timeout -s INT 10 bpftrace /usr/sbin/execsnoop.bt"
-	says bpftrace-runqlat '@usecs' "timeout -s INT 10 bpftrace /usr/sbin/runqlat.bt"
-	says bpftrace-watchpoint 'hit\|exit' "bpftrace -e 'watchpoint:0x\$(grep ' jiffies_64\$' /proc/kallsyms | cut -d' ' -f1):8:w { printf(\"hit\\n\"); exit(); }'"
+	says bpftrace-vfscount '@\[' "timeout -s INT 40 bpftrace /usr/sbin/vfscount.bt"
+	says bpftrace-execsnoop 'ARGS' "timeout -s INT 40 bpftrace /usr/sbin/execsnoop.bt"
+	says bpftrace-opensnoop 'COMM' "timeout -s INT 40 bpftrace /usr/sbin/opensnoop.bt"
+	at=$(sed -n 's/ . jiffies_64$//p' /proc/kallsyms)
+	says bpftrace-watchpoint 'hit' "bpftrace -e 'watchpoint:0x$at:8:w { printf(\"hit\\n\"); exit(); }'"
 fi
