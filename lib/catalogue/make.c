@@ -226,7 +226,7 @@ int vbh_catalogue_make_most(const char *path, const char *dir, const char *relea
 		err = made ? make_all(&f, &facts, made, &n, progress, left_out, data, &e) :
 		      catalogue_fail(&e, -ENOMEM, dir, "out of memory");
 	}
-	if (!err) {
+	if (!err && made) {
 		qsort(made, n, sizeof(*made), by_module);
 		err = write_made(path, release, &f, made, n, &e);
 	}
