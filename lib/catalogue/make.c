@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "catalogue.h"
+#include "elf/kernel.h"
 #include "elf/unpack.h"
 #include "ko/ko.h"
 
@@ -100,12 +101,13 @@ static int find_files(struct files *f, const char *dir, const struct catalogue_e
 	return err;
 }
 
-static int describe(const char *path, uint8_t *bytes, size_t len, struct made *m,
+static int describe(const char *path, uint8_t *bytes, size_t len,
+		    const struct kernel_facts *facts, struct made *m,
 		    const struct catalogue_error *e)
 {
 	struct ko_description d = { .bytes = NULL };
 	struct ko ko;
-	int err = ko_open(&ko, path, bytes, len, e->text, e->len);
+	int err = ko_open(&ko, path, bytes, len, facts, e->text, e->len);
 
 	if (!err)
 		err = ko_describe(&ko);
@@ -125,7 +127,8 @@ static int describe(const char *path, uint8_t *bytes, size_t len, struct made *m
 	return err;
 }
 
-static int describe_file(const char *path, struct made *m, const struct catalogue_error *e)
+static int describe_file(const char *path, const struct kernel_facts *facts, struct made *m,
+			 const struct catalogue_error *e)
 {
 	struct blob b;
 	int err = blob_read(path, &b, e->text, e->len);
@@ -135,7 +138,7 @@ static int describe_file(const char *path, struct made *m, const struct catalogu
 	if (!err)
 		err = blob_unpack(path, &b, e->text, e->len);
 	if (!err)
-		err = describe(path, b.data, b.len, m, e);
+		err = describe(path, b.data, b.len, facts, m, e);
 	blob_free(&b);
 	return err;
 }
@@ -179,13 +182,14 @@ out:
  * module that is not listed is refused, whatever it is. But running out of memory
  * is nothing that a module is to blame for.
  */
-static int make_all(const struct files *f, struct made *made, size_t *n, vbh_progress progress,
-		    vbh_left_out left_out, void *data, const struct catalogue_error *e)
+static int make_all(const struct files *f, const struct kernel_facts *facts, struct made *made,
+		    size_t *n, vbh_progress progress, vbh_left_out left_out, void *data,
+		    const struct catalogue_error *e)
 {
 	int err = 0;
 
 	for (size_t i = 0; i < f->nr; i++) {
-		err = describe_file(f->paths[i], &made[*n], e);
+		err = describe_file(f->paths[i], facts, &made[*n], e);
 		if (!err)
 			(*n)++;
 		else if (!left_out || err == -ENOMEM)
@@ -207,6 +211,7 @@ int vbh_catalogue_make_most(const char *path, const char *dir, const char *relea
 	/* left_out is to have words, whatever room there is for the last ones. */
 	const struct catalogue_error e = { words, sizeof(words) };
 	struct files f = { .paths = NULL };
+	struct kernel_facts facts;
 	struct made *made = NULL;
 	size_t n = 0;
 	int err = 0;
@@ -216,11 +221,12 @@ int vbh_catalogue_make_most(const char *path, const char *dir, const char *relea
 	if (!err)
 		err = find_files(&f, dir, &e);
 	if (!err) {
+		kernel_facts_find(release, dir, &facts);
 		made = calloc(f.nr, sizeof(*made));
-		err = made ? make_all(&f, made, &n, progress, left_out, data, &e) :
+		err = made ? make_all(&f, &facts, made, &n, progress, left_out, data, &e) :
 		      catalogue_fail(&e, -ENOMEM, dir, "out of memory");
 	}
-	if (!err) {
+	if (!err && made) {
 		qsort(made, n, sizeof(*made), by_module);
 		err = write_made(path, release, &f, made, n, &e);
 	}

@@ -65,9 +65,7 @@ static uint8_t low(uint8_t op)
 {
 	static const uint8_t columns[8] = { M, M, M, M, 1, Z, BAD, BAD };
 
-	if (op >= 0x40)
-		return one[op];
-	return columns[op & 7];
+	return op & 0xc0 ? one[op] : columns[op & 7];
 }
 
 /* VEX or EVEX at `at`: the map, and where the opcode is; 0: neither. No kernel has XOP. */
@@ -117,7 +115,11 @@ static size_t modrm(const uint8_t *p, size_t n, size_t at, struct insn *i)
 
 static bool is_prefix(uint8_t byte)
 {
-	return memchr("\x66\x67\xf0\xf2\xf3\x2e\x36\x3e\x26\x64\x65", byte, 11);
+	static const uint8_t prefixes[] = {
+		0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65,
+	};
+
+	return memchr(prefixes, byte, sizeof(prefixes));
 }
 
 /* What follows the opcode at `at`, which is gone behind. */

@@ -260,6 +260,11 @@ bool section_is_ro_after_init(const char *name)
 	return among(name, names);
 }
 
+bool section_is_static_calls(const char *name)
+{
+	return !strcmp(name, ".static_call_sites");
+}
+
 bool section_is_of_loader(const char *name)
 {
 	static const char * const names[] = {

@@ -84,8 +84,12 @@ extern const uint8_t endbr_poisons[NR_ENDBR_POISONS][4];
 
 /* Of a module's sections: no part of its memory, though its flags say so. */
 bool section_is_dropped(const char *name);
-/* Can't be written once its init has run (module_mark_ro_after_init()). */
+/*
+ * Can't be written once its init has run (module_mark_ro_after_init()). Of one of them
+ * the kernel says whether it is among them (kernel.h).
+ */
 bool section_is_ro_after_init(const char *name);
+bool section_is_static_calls(const char *name);
 /*
  * Read by the loader alone, and by nothing behind it: sites that it patches. What
  * becomes of them is looked at there.

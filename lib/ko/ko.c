@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "elf/kernel.h"
 #include "elf/shape.h"
 #include "ko.h"
 
@@ -147,13 +148,14 @@ static int read_symbols(struct ko *ko)
 }
 
 /* As rewrite_section_headers() and layout_and_allocate() change them before the layout. */
-static uint64_t loader_flags(const struct ko_section *s)
+static uint64_t loader_flags(const struct ko *ko, const struct ko_section *s)
 {
 	uint64_t flags = s->sh.sh_flags;
 
 	if (section_is_dropped(s->name))
 		flags &= ~(uint64_t)SHF_ALLOC;
-	if (section_is_ro_after_init(s->name))
+	if (section_is_ro_after_init(s->name) ||
+	    (ko->static_calls_ro && section_is_static_calls(s->name)))
 		flags |= RO_AFTER_INIT;
 	return flags;
 }
@@ -200,7 +202,7 @@ static int lay_out_part(struct ko *ko, enum ko_part part)
 		start = size;
 		for (size_t i = 1; i < ko->nr_sections; i++) {
 			struct ko_section *s = &ko->sections[i];
-			uint64_t flags = loader_flags(s);
+			uint64_t flags = loader_flags(ko, s);
 			int err;
 
 			if ((flags & groups[g].has) != groups[g].has || flags & groups[g].has_not ||
@@ -274,7 +276,30 @@ static int check_header(struct ko *ko)
 	return 0;
 }
 
-int ko_open(struct ko *ko, const char *path, uint8_t *bytes, size_t len, char *err, size_t err_len)
+/*
+ * Where the table of static calls lies is for the kernel to say. It matters if there
+ * is something behind it, in its own group or in the one that it may belong to.
+ */
+static int need_facts(struct ko *ko, const struct kernel_facts *facts)
+{
+	const struct ko_section *calls = NULL;
+
+	for (size_t i = 1; *facts->unknown && i < ko->nr_sections; i++) {
+		const struct ko_section *s = &ko->sections[i];
+
+		if (section_is_static_calls(s->name) && s->sh.sh_size)
+			calls = s;
+		else if (calls && s->sh.sh_size && loader_flags(ko, s) & SHF_ALLOC &&
+			 s->sh.sh_flags & SHF_WRITE && strncmp(s->name, ".init", 5) != 0)
+			return ko_refuse(ko, "where its %s lies is not known: %s", calls->name,
+					 facts->unknown);
+	}
+	ko->static_calls_ro = facts->static_calls_ro;
+	return 0;
+}
+
+int ko_open(struct ko *ko, const char *path, uint8_t *bytes, size_t len,
+	    const struct kernel_facts *facts, char *err, size_t err_len)
 {
 	struct ko_section *percpu;
 	int ret;
@@ -294,6 +319,8 @@ int ko_open(struct ko *ko, const char *path, uint8_t *bytes, size_t len, char *e
 		ret = read_relocs(ko);
 	if (!ret)
 		ret = read_name(ko);
+	if (!ret && facts)
+		ret = need_facts(ko, facts);
 	for (int p = 0; !ret && p < KO_PARTS; p++)
 		ret = lay_out_part(ko, p);
 	if (!ret)

@@ -74,6 +74,7 @@ struct ko {
 	const char *path;
 	char *err;
 	size_t err_len;
+	bool static_calls_ro;	/* struct kernel_facts */
 	Elf *elf;
 	struct ko_section *sections;
 	size_t nr_sections;
@@ -96,8 +97,14 @@ struct ko {
 __attribute__((format(printf, 2, 3)))
 int ko_refuse(struct ko *ko, const char *fmt, ...);
 
-/* ko.c: what the file says. The file's bytes stay the caller's. */
-int ko_open(struct ko *ko, const char *path, uint8_t *bytes, size_t len, char *err, size_t err_len);
+/*
+ * ko.c: what the file says, for a kernel with these facts; NULL: as if it were as old
+ * as can be. The file's bytes stay the caller's.
+ */
+struct kernel_facts;
+
+int ko_open(struct ko *ko, const char *path, uint8_t *bytes, size_t len,
+	    const struct kernel_facts *facts, char *err, size_t err_len);
 void ko_close(struct ko *ko);
 struct ko_section *ko_find(struct ko *ko, const char *name);
 const char *ko_sym_name(const struct ko *ko, uint32_t sym);

@@ -254,7 +254,7 @@ static void describe(uint8_t *bytes, size_t len)
 	struct ko_description d = { .bytes = NULL };
 	char err[512] = "";
 	struct ko ko;
-	int ret = ko_open(&ko, "module", bytes, len, err, sizeof(err));
+	int ret = ko_open(&ko, "module", bytes, len, NULL, err, sizeof(err));
 
 	if (!ret && (ko.part[KO_CORE].ro > LARGE || ko.part[KO_INIT].ro > LARGE)) {
 		ko_close(&ko);

@@ -4,6 +4,23 @@
 # The Bochs rig: what tests/rig/run sources to build the image that rom.S boots
 # and to write Bochs' configuration. Reads run's variables; sets command.
 
+# A kernel's payload, unpacked, by its first bytes: what scripts/Makefile.lib knows.
+unpack_payload()
+{
+	local magic
+	magic=$(head -c 4 "$1" | od -An -v -tx1 | tr -d ' ')
+	case $magic in
+	fd377a58) xz -dc ;;
+	28b52ffd) zstd -dcq --long=31 ;;
+	1f8b*) gzip -dc ;;
+	02214c18) lz4 -dcq ;;
+	425a68*) bzip2 -dc ;;
+	5d0000*) xz -dc --format=lzma ;;
+	894c5a4f) lzop -dc ;;
+	*) echo "a payload that begins with $magic is not known" >&2; false ;;
+	esac < "$1"
+}
+
 # What is built once a kernel: the unpacked kernel, fastboot and the ROM. Each
 # appears complete, for another run may be building or using it.
 bochs_build()
@@ -29,10 +46,11 @@ bochs_build()
 	fi
 	vmlinux=$build/vmlinux${kernel##*/vmlinuz}
 	if [[ ! -e $vmlinux || $kernel -nt $vmlinux || $kernel -ot $vmlinux ]]; then
-		# Debian packs its kernels with xz. An upgrade can bring a file
-		# older than what we unpacked, so the times must be equal.
-		"$build/fastboot" payload "$kernel" | xz -dc > "$tmp/vmlinux" ||
-			die "$kernel is not packed with xz"
+		# An upgrade can bring a file older than what we unpacked, so the
+		# times must be equal.
+		"$build/fastboot" payload "$kernel" > "$tmp/payload" &&
+			unpack_payload "$tmp/payload" > "$tmp/vmlinux" ||
+			die "$kernel can not be unpacked"
 		touch -r "$kernel" "$tmp/vmlinux"
 		mv "$tmp/vmlinux" "$vmlinux"
 	fi

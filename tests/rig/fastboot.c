@@ -111,10 +111,12 @@ static void payload(const char *name)
 	size_t start = (sects + 1) * 512 + field(f.data + HDR_PAYLOAD_OFFSET, 4);
 	size_t length = field(f.data + HDR_PAYLOAD_LENGTH, 4);
 
-	/* The last four bytes are the unpacked size, no part of the stream. */
 	if (length < 4 || start > f.size || length > f.size - start)
 		die("%s: cut short", name);
-	put(f.data + start, length - 4);
+	/* The last four bytes are the unpacked size: no part of the stream, but of gzip's. */
+	if (memcmp(f.data + start, "\x1f\x8b", 2) != 0)
+		length -= 4;
+	put(f.data + start, length);
 }
 
 /* The image in the making: directory, then blocks in the runs' order. */

@@ -63,10 +63,19 @@ thunk:	call	__x86_indirect_thunk_rax
 	names	.retpoline_sites, thunk
 	names	.call_sites, thunk
 	ret
+call_site:
+	call	__SCT__x
+	ret
 	.type	sealed, @function
 sealed:	.byte	0xf3, 0x0f, 0x1e, 0xfa
 	names	.ibt_endbr_seal, sealed
 	ret
 
-	.data
-	.long	0
+	.section .static_call_sites, "aw"
+	.long	call_site - .
+	.long	__SCK__x - .
+	.section .data.more, "aw"
+more:	.long	0
+	.section .rodata, "a"
+to_more:
+	.quad	more

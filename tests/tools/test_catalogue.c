@@ -63,6 +63,9 @@ static void take_module(const char *path, const char *as)
 
 static int setup(void **state)
 {
+	uint8_t *kernel;
+	size_t len;
+
 	(void)state;
 	strcpy(folder, "/tmp/vbh-catalogue-XXXXXX");
 	if (!mkdtemp(folder))
@@ -73,6 +76,10 @@ static int setup(void **state)
 		return -1;
 	take_module("drivers/net/dummy.ko", "b.ko");
 	take_module("lib/libcrc32c.ko", "a.ko");
+	/* The kernel of these modules: some things it says, and not they. */
+	kernel = get_file("kernel.elf", &len);
+	put_file("vmlinuz", kernel, len);
+	free(kernel);
 	return 0;
 }
 
@@ -270,6 +277,20 @@ static void one_that_is_damaged_is_left_out_and_named(void **state)
 	vbh_catalogue_close(c);
 }
 
+static void what_only_the_kernel_knows_is_named_if_it_does_not_say(void **state)
+{
+	struct vbh_catalogue *c;
+
+	(void)state;
+	put_file("vmlinuz", "", 0);
+	assert_int_equal(make_most(), 0);
+	assert_int_equal(left_out, 1);
+	assert_non_null(strstr(said[0], "/b.ko: where its .static_call_sites lies is not known: "));
+	c = open_it();
+	assert_int_equal(vbh_catalogue_modules(c), 1);
+	vbh_catalogue_close(c);
+}
+
 static void without_any_that_is_whole_there_is_none(void **state)
 {
 	char command[128];
@@ -361,7 +382,7 @@ static void a_damaged_file_is_refused(void **state)
 static int describe(uint8_t *bytes, size_t len, struct ko_description *d)
 {
 	struct ko ko;
-	int ret = ko_open(&ko, "module", bytes, len, err, sizeof(err));
+	int ret = ko_open(&ko, "module", bytes, len, NULL, err, sizeof(err));
 
 	*d = (struct ko_description){ .bytes = NULL };
 	if (!ret)
@@ -416,7 +437,7 @@ static void another_byte_is_another_digest(void **state)
 	assert_non_null(copy);
 	memcpy(copy, bytes, len);
 	assert_int_equal(describe(copy, len, &was), 0);
-	assert_int_equal(ko_open(&ko, path, bytes, len, err, sizeof(err)), 0);
+	assert_int_equal(ko_open(&ko, path, bytes, len, NULL, err, sizeof(err)), 0);
 	for (size_t i = 1; i < ko.nr_sections; i++) {
 		s = &ko.sections[i];
 		if (strcmp(s->name, ".init.text") && strcmp(s->name, ".rodata.str1.1") &&
@@ -611,7 +632,7 @@ static void a_physical_address_is_described(void **state)
 	r = entry_of(&c, section_of(&c, ".rela.rodata"), 0);
 	assert_int_equal(ELF64_R_TYPE(r->r_info), R_X86_64_64);
 	r->r_addend = (1ll << 31) + 5;
-	assert_int_equal(ko_open(&ko, "module", c.bytes, c.len, err, sizeof(err)), 0);
+	assert_int_equal(ko_open(&ko, "module", c.bytes, c.len, NULL, err, sizeof(err)), 0);
 	assert_int_equal(ko_describe(&ko), 0);
 	image = &ko.part[KO_CORE];
 	for (size_t i = 0; i < image->nr; i++)
@@ -681,6 +702,7 @@ int main(void)
 		TEST(the_same_modules_give_the_same_digests),
 		TEST(what_is_no_module_is_refused_by_name),
 		TEST(one_that_is_damaged_is_left_out_and_named),
+		TEST(what_only_the_kernel_knows_is_named_if_it_does_not_say),
 		TEST(without_any_that_is_whole_there_is_none),
 		TEST(a_packed_module_has_the_digest_of_the_unpacked_one),
 		TEST(others_than_root_can_read_it),

@@ -18,6 +18,7 @@
 #include <vbh/module.h>
 #include "elf/btf.h"
 #include "elf/insn.h"
+#include "elf/kernel.h"
 #include "elf/shape.h"
 #include "elf/unpack.h"
 #include "ko/ko.h"
@@ -372,7 +373,7 @@ static void instructions_have_the_length_that_capstone_gives_them(void **state)
 			continue;
 		assert_int_equal(blob_read(ent->fts_path, &b, err, sizeof(err)), 0);
 		assert_int_equal(blob_unpack(ent->fts_path, &b, err, sizeof(err)), 0);
-		assert_int_equal(ko_open(&ko, ent->fts_path, b.data, b.len, err, sizeof(err)), 0);
+		assert_int_equal(ko_open(&ko, ent->fts_path, b.data, b.len, NULL, err, sizeof(err)), 0);
 		for (size_t i = 1; i < ko.nr_sections; i++)
 			if (ko.sections[i].sh.sh_flags & SHF_EXECINSTR && ko.sections[i].data)
 				decode(cs, ent->fts_path, ko.sections[i].name, ko.sections[i].data,
@@ -393,7 +394,7 @@ static int open_module(void **state)
 {
 	(void)state;
 	if (blob_read("shape.ko", &mod_file, err, sizeof(err)) ||
-	    ko_open(&mod, "shape.ko", mod_file.data, mod_file.len, err, sizeof(err)) ||
+	    ko_open(&mod, "shape.ko", mod_file.data, mod_file.len, NULL, err, sizeof(err)) ||
 	    ko_describe(&mod)) {
 		print_error("%s\n", err);
 		return -1;
@@ -535,11 +536,58 @@ static void an_unknown_form_of_a_table_is_named(void **state)
 
 	(void)state;
 	assert_int_equal(blob_read("shape-unknown.ko", &b, err, sizeof(err)), 0);
-	assert_int_equal(ko_open(&ko, "x.ko", b.data, b.len, err, sizeof(err)), 0);
+	assert_int_equal(ko_open(&ko, "x.ko", b.data, b.len, NULL, err, sizeof(err)), 0);
 	assert_true(ko_describe(&ko) < 0);
 	assert_string_equal(err, "x.ko: .altinstructions: the form of its entries is not known (16 bytes)");
 	ko_close(&ko);
 	blob_free(&b);
+}
+
+/* Where this module's .data.more is, to a kernel of which that is known. */
+static struct ko_target more(const struct kernel_facts *facts)
+{
+	struct ko_target to = { 0 };
+	struct ko_reloc r;
+	struct blob b;
+	struct ko ko;
+
+	assert_int_equal(blob_read("shape.ko", &b, err, sizeof(err)), 0);
+	err[0] = '\0';
+	if (!ko_open(&ko, "x.ko", b.data, b.len, facts, err, sizeof(err))) {
+		assert_int_equal(ko_reloc_in(ko_find(&ko, ".rodata"), 0, 8, &r), 1);
+		assert_int_equal(ko_target(&ko, ko_find(&ko, ".rodata"), &r, &to), 0);
+	}
+	ko_close(&ko);
+	blob_free(&b);
+	return to;
+}
+
+/* Before it the data begin behind that table, from it on with what is next. */
+static void where_static_calls_lie_is_the_kernels_to_say(void **state)
+{
+	const struct kernel_facts old = { false }, new = { true };
+	const struct kernel_facts none = { .unknown = "/boot/vmlinuz-x: it has no BTF" };
+
+	(void)state;
+	assert_int_equal(more(&old).base, VBH_BASE_PART + VBH_PART_DATA);
+	assert_int_equal(more(&old).addend, 8);
+	assert_int_equal(more(&new).base, VBH_BASE_PART + VBH_PART_DATA);
+	assert_int_equal(more(&new).addend, 0);
+	more(&none);
+	assert_string_equal(err, "x.ko: where its .static_call_sites lies is not known: /boot/vmlinuz-x: it has no BTF");
+}
+
+/* That of Linux 6 is older, as far as there are packages of it. */
+static void a_kernels_file_says_where(void **state)
+{
+	struct kernel_facts facts;
+
+	(void)state;
+	kernel_facts_find(RELEASE, "/lib/modules/" RELEASE, &facts);
+	assert_string_equal(facts.unknown, "");
+	assert_int_equal(facts.static_calls_ro, RELEASE[0] > '6');
+	kernel_facts_find("6.1.0-none", "/nonexistent", &facts);
+	assert_string_equal(facts.unknown, "/boot/vmlinuz-6.1.0-none: No such file or directory");
 }
 
 int main(void)
@@ -555,6 +603,8 @@ int main(void)
 		cmocka_unit_test(a_table_says_which_form_its_entries_have),
 		cmocka_unit_test(instructions_have_the_length_that_capstone_gives_them),
 		cmocka_unit_test(an_unknown_form_of_a_table_is_named),
+		cmocka_unit_test(where_static_calls_lie_is_the_kernels_to_say),
+		cmocka_unit_test(a_kernels_file_says_where),
 	};
 	const struct CMUnitTest module[] = {
 		cmocka_unit_test(an_alternative_within_another_has_the_length_of_the_longer),
