@@ -270,6 +270,80 @@ static void a_damaged_kernel_is_refused_or_at_least_survived(void **state)
 	blob_free(&whole);
 }
 
+/* The end of the list of relocations that ends at `at`: where its zero is. */
+static size_t list_begin(const struct blob *b, size_t at)
+{
+	int32_t place;
+
+	do {
+		at -= 4;
+		memcpy(&place, b->data + at, sizeof(place));
+	} while (place);
+	return at;
+}
+
+/* Since 6.15 there are no places whose value is subtracted from. */
+static void relocations_may_be_two_lists(void **state)
+{
+	struct smc_system s = { .root = "" };
+	struct smc_object o;
+	struct blob b;
+	size_t first, second;
+	uint64_t before;
+
+	(void)state;
+	if (!debian_kernel())
+		skip();
+	root_dir();
+	assert_int_equal(blob_read(debian_kernel(), &b, error.text, sizeof(error.text)), 0);
+	assert_int_equal(blob_vmlinux("image", &b, error.text, sizeof(error.text)), 0);
+	first = list_begin(&b, b.len);
+	second = list_begin(&b, first);
+	memmove(b.data + second, b.data + first, b.len - first);
+	root_put("/vmlinux", b.data, b.len - (first - second));
+	blob_free(&b);
+	for (uint64_t delta = 0; delta <= 0x2a00000; delta += 0x2a00000) {
+		s.text = KERNEL_MAP + 0x1000000 + delta;
+		if (smc_kernel_load(&s, smc_path(&(struct smc_system){ .root = root_dir() },
+						 "/vmlinux"), &o, &error))
+			fail_msg("%s", error.text);
+		if (!delta)
+			before = sum(smc_section(&o, ".text"));
+		else
+			assert_true(before != sum(smc_section(&o, ".text")));
+		smc_object_free(&o);
+	}
+	root_clean();
+}
+
+/* They are not known, and that is all. */
+static void without_btf_features_are_not_known(void **state)
+{
+	static const char symbols[] = "ffffffff81000000 T _text\n"
+				      "ffffffff81001800 D boot_cpu_data\n"
+				      "ffffffff81002000 T _etext\n";
+	static uint8_t damaged[] = { 0x9f, 0xeb, 1, 0, 32 };
+	struct smc_section sections[] = {
+		{ .name = ".text" }, { .name = ".BTF", .data = damaged, .size = sizeof(damaged) },
+	};
+	struct smc_object kernel = { .sections = sections };
+	struct smc_system s;
+	struct smc_cpu cpu;
+
+	(void)state;
+	root_dir();
+	root_put("/proc/kallsyms", symbols, sizeof(symbols) - 1);
+	assert_int_equal(smc_system_open(&s, root_dir(), &error), 0);
+	for (kernel.nr_sections = 1; kernel.nr_sections < 3; kernel.nr_sections++) {
+		assert_int_equal(smc_cpu_read(&s, &kernel, &cpu, &error), 0);
+		assert_string_equal(cpu.unknown, kernel.nr_sections == 1 ?
+				    "it has no BTF (CONFIG_DEBUG_INFO_BTF)" :
+				    "its BTF is cut off within its header");
+	}
+	smc_system_close(&s);
+	root_clean();
+}
+
 static void what_a_system_lacks_is_named(void **state)
 {
 	struct smc_system s;
@@ -784,6 +858,8 @@ int main(void)
 		cmocka_unit_test(notes_that_lie_about_their_length_have_no_build_id),
 		cmocka_unit_test(debians_kernel_is_relocated_as_the_boot_does),
 		cmocka_unit_test(a_damaged_kernel_is_refused_or_at_least_survived),
+		cmocka_unit_test(relocations_may_be_two_lists),
+		cmocka_unit_test(without_btf_features_are_not_known),
 		cmocka_unit_test(what_a_system_lacks_is_named),
 		E(three_stores_to_a_site_are_one_change),
 		E(a_store_over_what_was_stored_hides_nothing),
