@@ -497,16 +497,12 @@ void listed_wait(const struct module *mod)
 /* The kernel is about to take these from ftrace, but after the text was cleared. */
 long listed_live(struct module *mod, u32 tag)
 {
-	static const u8 parts[] = { VBH_PART_INIT_TEXT, VBH_PART_INIT_RODATA, VBH_PART_INIT_DATA };
-	int i;
+	struct shape_span text = shape_part(mod, VBH_PART_INIT_TEXT);
+	void *start = (void *)text.start;
 
-	for (i = 0; i < ARRAY_SIZE(parts); i++) {
-		struct shape_span span = shape_part(mod, parts[i]);
-		void *start = (void *)span.start;
-
-		if (span.len)
-			syms.ftrace_free_mem(mod, start, start + span.len);
-	}
+	/* Once, as Linux does: what it remembers of each call goes with one release each. */
+	if (text.len)
+		syms.ftrace_free_mem(mod, start, start + text.len);
 	return repeat(VBH_MODULE_LIVE, tag, module_name_gpa(mod));
 }
 
