@@ -124,6 +124,19 @@ stay_on_cpu_0()
 	done 2> /dev/null
 }
 
+# How far behind its symbol a function's first own instruction is: behind ftrace's, and
+# behind ENDBR where the kernel has that.
+entry_len()
+{
+	local n events=/sys/kernel/tracing/kprobe_events
+	for n in 5 9; do
+		echo "p:vbh/entry vfs_read+$n" >> $events 2> /dev/null || continue
+		echo '-:vbh/entry' >> $events
+		echo $n
+		return
+	done
+}
+
 # An end that needs no other CPU. Does not return.
 end_hard()
 {

@@ -70,7 +70,7 @@ dropped()
 probe=$tracing/events/vbh/enable
 all_kprobes=/sys/kernel/debug/kprobes/enabled
 
-echo 'p:vbh/inside vfs_read+5' > $tracing/kprobe_events
+echo "p:vbh/inside vfs_read+$(entry_len)" > $tracing/kprobe_events
 claim "VBH is sealed with the shipped policy" sealed_with
 refuted "a kprobe is not enabled after the seal" sh -c "echo 1 > $probe"
 claim "the kernel log says that policy refuses it" says "policy refuses a kprobe (patching.kprobes)"
@@ -79,7 +79,7 @@ refuted "nor once debugfs' switch of all kprobes was thrown" \
 refuted "nor when it has been off" \
 	sh -c "echo 0 > $all_kprobes && echo 1 > $all_kprobes && echo 1 > $probe"
 refuted "nor a new one" \
-	sh -c "echo 'p:vbh/late vfs_write+5' >> $tracing/kprobe_events && echo 1 > $tracing/events/vbh/late/enable"
+	sh -c "echo 'p:vbh/late vfs_write+$(entry_len)' >> $tracing/kprobe_events && echo 1 > $tracing/events/vbh/late/enable"
 refuted "a module is not loaded" modprobe dummy
 claim "and the kernel log says why" says "dummy is a module, which VBH's policy denies now"
 claim "static keys go on" keys_go_on
@@ -91,7 +91,7 @@ claim "kprobes work again" kprobes
 
 # Nothing of this is a matter of the processor.
 if ! grep -q vbh.short /proc/cmdline; then
-	echo 'p:vbh/inside vfs_read+5' > $tracing/kprobe_events
+	echo "p:vbh/inside vfs_read+$(entry_len)" > $tracing/kprobe_events
 	echo 1 > $probe
 	refuted "with kprobes denied VBH does not start over one" start_with kprobes deny
 	claim "and says where it is" says 'there is a kprobe at vfs_read'

@@ -81,7 +81,7 @@ work()
 	echo vfs_rmdir > $tracing/set_ftrace_filter
 	echo function > $tracing/current_tracer && echo nop > $tracing/current_tracer || return 1
 	echo > $tracing/set_ftrace_filter
-	echo 'p:vbh/inside vfs_read+5' > $tracing/kprobe_events
+	echo "p:vbh/inside vfs_read+$(entry_len)" > $tracing/kprobe_events
 	echo 1 > $tracing/events/vbh/enable && echo 0 > $tracing/events/vbh/enable || return 1
 	echo > $tracing/kprobe_events
 	echo 'p:vbh/entry do_sys_openat2' > $tracing/kprobe_events
@@ -128,7 +128,7 @@ claim "a tracer comes and goes" are 2 '"symbol":"vfs_rmdir+0x0"' '"kind":"ftrace
 	'"key":"function_trace_call"'
 claim "it comes first" are 1 '"symbol":"vfs_rmdir+0x0"' '"before":"nop"' \
 	'"after":"traced by function_trace_call"'
-claim "a kprobe is set and taken away" are 2 '"symbol":"vfs_read+0x5"' '"kind":"kprobe"'
+claim "a kprobe is set and taken away" are 2 "\"symbol\":\"vfs_read+0x$(entry_len)\"" '"kind":"kprobe"'
 claim "nothing else is there" are 2 '"symbol":"vfs_read+'
 claim "a kprobe at an entry is ftrace's work, and a kprobe" are 2 '"symbol":"do_sys_openat2+0x0"' \
 	'"kind":"kprobe"' '"key":"kprobe_ftrace_handler"'

@@ -6,19 +6,18 @@
 # $emulators to qemu, bochs and bochs_share.
 
 scripts=$here/../../scripts
-if [[ $emulators == here ]]; then
-	root='' release=$("$scripts/root" here)
-else
-	root=$("$scripts/root" path "$emulators") release=$emulators
-	[[ ! $root || -e $root/.complete ]] ||
-		die "there are no emulators of Debian $release in $root; scripts/setup makes it"
+root=
+if [[ $emulators != here && $emulators != "$("$scripts/root" here)" ]]; then
+	root=$("$scripts/root" path "$emulators")
+	[[ -e $root/.complete ]] ||
+		die "there are no emulators of Debian $emulators in $root; scripts/setup makes it"
 fi
 bochs_share=$root/usr/share/bochs
 if [[ $root ]]; then
-	qemu=("$scripts/root" exec "$release" qemu-system-x86_64
+	qemu=("$scripts/root" exec "$emulators" qemu-system-x86_64
 	      -L "$root/usr/share/qemu" -L "$root/usr/share/seabios")
 	bochs=(env "LTDL_LIBRARY_PATH=$root/usr/lib/x86_64-linux-gnu/bochs/plugins"
-	       "$scripts/root" exec "$release" bochs-bin)
+	       "$scripts/root" exec "$emulators" bochs-bin)
 else
 	qemu=(qemu-system-x86_64) bochs=(bochs-bin)
 fi

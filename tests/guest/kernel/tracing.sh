@@ -198,7 +198,7 @@ clear_kprobe()
 }
 try kprobe-entry kprobe 'p:vbhk/in do_sys_openat2'
 clear_kprobe
-try kprobe-inside kprobe 'p:vbhk/in do_sys_openat2+5'
+try kprobe-inside kprobe "p:vbhk/in do_sys_openat2+$(entry_len)"
 clear_kprobe
 try kretprobe kprobe 'r:vbhk/in do_sys_openat2'
 clear_kprobe
@@ -213,7 +213,7 @@ kprobe_alone()
 	echo 1 > /proc/sys/kernel/ftrace_enabled
 	return $ended
 }
-try kprobe-without-ftrace kprobe_alone 'p:vbhk/in do_sys_openat2+5'
+try kprobe-without-ftrace kprobe_alone "p:vbhk/in do_sys_openat2+$(entry_len)"
 clear_kprobe
 
 switch_of_kprobes()
@@ -222,7 +222,7 @@ switch_of_kprobes()
 	for i in 0 1 1 0 1; do
 		echo $i > $file || return
 	done
-	kprobe 'p:vbhk/in do_sys_openat2' || kprobe 'p:vbhk/in do_sys_openat2+5'
+	kprobe 'p:vbhk/in do_sys_openat2' || kprobe "p:vbhk/in do_sys_openat2+$(entry_len)"
 }
 try kprobes-switch switch_of_kprobes
 clear_kprobe

@@ -64,7 +64,7 @@ claim "modules load and unload $times times, Debian's test of static keys among 
 	modules "$times"
 claim "a module with sites of its own is loaded" modprobe nf_conntrack
 modprobe nf_tables
-echo 'p:vbh/inside vfs_read+5' > $tracing/kprobe_events
+echo "p:vbh/inside vfs_read+$(entry_len)" > $tracing/kprobe_events
 echo 1 > $tracing/events/vbh/enable
 refuted "VBH is not sealed over a kprobe, which could not go any more" vbhctl seal
 echo 0 > $tracing/events/vbh/enable

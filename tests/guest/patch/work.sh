@@ -21,7 +21,7 @@ kprobes()
 {
 	local hits
 	echo 'p:vbh/entry do_sys_openat2' > $tracing/kprobe_events || return 1
-	echo 'p:vbh/inside vfs_read+5' >> $tracing/kprobe_events || return 1
+	echo "p:vbh/inside vfs_read+$(entry_len)" >> $tracing/kprobe_events || return 1
 	echo 1 > $tracing/events/vbh/enable || return 1
 	cat /proc/mounts > /dev/null
 	echo 0 > $tracing/events/vbh/enable
