@@ -257,7 +257,7 @@ enum vbh_region_kind {
 struct vbh_region {
 	__u64 gpa;		/* page aligned */
 	__u64 len;		/* bytes, a multiple of the page size, not 0 */
-	__u32 rights;		/* VBH_R ... VBH_XU that remain */
+	__u32 rights;		/* VBH_R ... VBH_XU that remain; -EINVAL: see VBH_FEAT_* */
 	/* names a group for VBH_HC_REGION_DEL; 0: permanent; VBH_TAG_MODULE: not before the seal */
 	__u32 tag;
 	__u16 kind;		/* enum vbh_region_kind */
