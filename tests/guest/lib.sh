@@ -130,8 +130,8 @@ entry_len()
 {
 	local n events=/sys/kernel/tracing/kprobe_events
 	for n in 5 9; do
-		echo "p:vbh/entry vfs_read+$n" >> $events 2> /dev/null || continue
-		echo '-:vbh/entry' >> $events
+		echo "p:entry_len/read vfs_read+$n" >> $events 2> /dev/null || continue
+		echo '-:entry_len/read' >> $events
 		echo $n
 		return
 	done
