@@ -99,7 +99,6 @@ int facts_find(struct vbh_why *why)
 	return 0;
 }
 
-
 unsigned long facts_function(const char *name, unsigned long *size)
 {
 	unsigned long at = lookup(name), offset;

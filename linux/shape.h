@@ -11,13 +11,10 @@
 #include <linux/percpu.h>
 #include <linux/sched.h>
 #include <asm/msr.h>
-#if __has_include(<asm/cpuid/api.h>)
+#ifdef SHAPE_CPUID_API
 #include <asm/cpuid/api.h>
-#elif __has_include(<asm/cpuid.h>)
-#include <asm/cpuid.h>
-#else
-#include <asm/processor.h>
 #endif
+#include <asm/processor.h>
 #include "shape_part.h"
 
 #ifdef SHAPE_RDMSRQ

@@ -72,7 +72,7 @@ static inline struct shape_span shape_part(const struct module *mod,
 		break;
 	}
 	if (!l->base)
-		from = to = 0;
+		return (struct shape_span) { };
 	return (struct shape_span) { (unsigned long)l->base + from, to - from };
 }
 #endif

@@ -19,6 +19,7 @@ static const u8 inline_calls[][5] = {
 	{ 0x67, 0x48, 0x0f, 0xb9, 0x3a },
 	{ 0x3e, 0x3e, 0xc6, 0x07, 0x00 },
 };
+
 static const u8 ret5[] = { 0xc3, INT3, INT3, INT3, INT3 };
 
 static bool same(const u8 *a, const u8 *b, u32 n)
