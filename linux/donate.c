@@ -167,7 +167,7 @@ static u64 module_bytes(const struct module *mod)
 			bytes += span_bytes(shape_part(mod, part));
 	shape_thunks(mod, &nr);
 	bytes += nr * PAGE_SIZE;
-#ifdef CONFIG_FTRACE_MCOUNT_RECORD
+#ifdef CONFIG_DYNAMIC_FTRACE
 	bytes += mod->num_ftrace_callsites * 4;
 #endif
 #ifdef CONFIG_JUMP_LABEL

@@ -34,7 +34,7 @@ void module_patched(struct patched *p, const struct module *mod, u32 tag)
 int module_mcount(const struct patched *p, struct site_list *list)
 {
 	int err = 0;
-#ifdef CONFIG_FTRACE_MCOUNT_RECORD
+#ifdef CONFIG_DYNAMIC_FTRACE
 	unsigned long fentry = facts_symbol("__fentry__");
 	unsigned int i;
 
