@@ -240,6 +240,8 @@ static int check_sites(struct vbh_vcpu *vcpu, const struct known_module *k, u64 
 			return ret;
 	}
 	ret = vec_grow(vcpu->guest, &vcpu->guest->known.symbols, c->exports.nr);
+	if (ret)
+		return ret;
 	for (i = 0; !ret && i < VBH_PARTS_CHECKED; i++)
 		ret = patch_count_calls(vcpu, k->part[i].first, k->part[i].last);
 	/* The last one counted nothing. */
@@ -325,6 +327,9 @@ static s64 live(struct vbh_vcpu *vcpu, u32 tag, u64 name)
 		return -ENOENT;
 	if (k->step != MODULE_ACCEPTED)
 		return -EINVAL;
+	/* What is called there directly goes too. */
+	for (i = VBH_PART_INIT_TEXT; k->direct && i <= VBH_PART_INIT_RODATA; i++)
+		patch_silence(vcpu->guest, k->part[i].first, k->part[i].last);
 	for (i = VBH_PART_INIT_TEXT; i <= VBH_PART_INIT_RODATA; i++) {
 		if (give_back_some(vcpu->guest, k, &k->part[i]))
 			return 1;

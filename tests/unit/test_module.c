@@ -707,6 +707,49 @@ static void it_can_not_lie_where_a_trampoline_is(void **state)
 	assert_int_equal(module_call(VBH_MODULE_PAGES, NEW_TAG, &t, sizeof(t), 1), -EINVAL);
 }
 
+/* The last step has no room for what it exports: nothing of it stays. */
+static void without_room_at_the_end_it_is_not_accepted(void **state)
+{
+	struct vec *v = &body->guest.known.symbols;
+	struct symbol s = { .hash = 0xffffffff, .hash_high = 0xffffffff };
+	u32 done = 0, n;
+	s64 ret;
+
+	(void)state;
+	assert_int_equal(module_begin(NEW_TAG), 0);
+	assert_int_equal(module_pages(), 0);
+	for (; done < described.len; done += ret) {
+		n = described.len - done > 600 ? 600 : described.len - done;
+		ret = module_call(VBH_MODULE_FEED, NEW_TAG, described.bytes + done, n, n);
+		assert_true(ret > 0);
+	}
+	while (v->nr < 256)
+		vec_merge(v, &s, 1);
+	body->max_pages = body->nr_pages;
+	assert_int_equal(module_repeat(VBH_MODULE_END, NEW_TAG), -ENOSPC);
+	body->max_pages = BODY_ALLOC;
+	assert_int_equal(module_repeat(VBH_MODULE_GONE, NEW_TAG), 0);
+	module_make();
+	assert_int_equal(module_load(), 0);
+}
+
+/* A traced function that calls what goes with the init calls nothing from then on. */
+static void a_direct_call_into_init_ends_with_it(void **state)
+{
+	u32 entry = (u32)(NEW_INIT + 0x200);
+	struct vec *v = &body->guest.patch.entries;
+	u8 bytes[5];
+
+	(void)state;
+	assert_int_equal(module_load(), 0);
+	assert_int_equal(vec_grow(&body->guest, v, 1), 0);
+	vec_merge(v, &entry, 1);
+	assert_true(patch_call(KTEXT + F1, NEW_INIT + 0x200));
+	assert_int_equal(module_repeat(VBH_MODULE_LIVE, NEW_TAG), 0);
+	assert_int_equal(patch_read(&body->guest, KTEXT + F1, bytes, 5), 0);
+	assert_memory_equal(bytes, nop5, 5);
+}
+
 #define TEST(f)	cmocka_unit_test_setup_teardown(f, setup, body_teardown)
 
 int main(void)
@@ -714,6 +757,8 @@ int main(void)
 	const struct CMUnitTest module[] = {
 		TEST(a_listed_module_is_accepted),
 		TEST(its_constants_may_lie_elsewhere),
+		TEST(without_room_at_the_end_it_is_not_accepted),
+		TEST(a_direct_call_into_init_ends_with_it),
 		TEST(constants_that_lead_elsewhere_are_refused),
 		TEST(a_changed_byte_is_refused),
 		TEST(a_changed_description_is_refused),
